@@ -1,0 +1,37 @@
+# make demo       an MP4 of a signer, generated: out/demo.mp4
+# make test       everything that is quick: style, types, tests
+# make test-slow  the tests that take longer
+#
+# Each makes its own virtual environment, .venv, the first time. Another Python: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed
+	$(BIN)/signgen demo -o out/demo.mp4
+
+test: $(VENV)/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -q -m slow
+
+$(VENV)/installed: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev]'
+	touch $@ $(VENV)/installed
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	{ echo 'signgen needs Python 3.10 or newer; name one: make PYTHON=python3.12' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

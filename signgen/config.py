@@ -1,0 +1,158 @@
+"""Configuration: a typed dataclass, filled by YAML files and by `key=value` overrides, in that order.
+
+A file may name another it builds on, `base: other.yaml` (relative to itself), and then holds only what differs.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_type_hints
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from signgen.errors import UserError
+
+Config = TypeVar("Config")
+
+
+def load_config(cls: type[Config], path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration of type `cls`, a dataclass whose defaults are the defaults.
+
+    Args:
+        cls: the dataclass; fields may be dataclasses themselves.
+        path: a YAML file, or None for the defaults alone.
+        overrides: `key=value` strings, dotted for nested fields; later ones win.
+
+    Raises:
+        UserError: a file is missing or not YAML, a key is unknown (the nearest known one is named), a value has
+            the wrong type, is not finite, is missing, or is refused by the dataclass.
+    """
+    config = OmegaConf.structured(cls)
+    origin = str(path) if path is not None else cls.__name__
+    for file in _with_bases(Path(path)) if path is not None else ():
+        config = _merge(cls, config, _read(file), str(file))
+    for override in overrides:
+        config = _merge(cls, config, _parse_override(override), override)
+        origin = override
+    return _build(cls, config, origin)
+
+
+def to_yaml(config: Any) -> str:
+    """A configuration as YAML that `load_config` reads back to an equal one."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def known_keys(cls: type, prefix: str = "") -> Iterator[str]:
+    """The dotted names of all fields of a dataclass, nested ones included."""
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        yield prefix + field.name
+        if dataclasses.is_dataclass(hints[field.name]):
+            yield from known_keys(cast(type, hints[field.name]), f"{prefix}{field.name}.")
+
+
+def _with_bases(path: Path) -> list[Path]:
+    """The file and those it builds on, the most basic one first."""
+    chain: list[Path] = []
+    while True:
+        if any(path.resolve() == seen.resolve() for seen in chain):
+            raise UserError(f"{chain[-1]}: base {path} builds on this file itself; remove one of the two")
+        if not path.is_file():
+            raise UserError(f"{chain[-1]}: base {path} not found" if chain else f"config file {path} not found")
+        chain.append(path)
+        base = _load_yaml(path).get("base")
+        if base is None:
+            return chain[::-1]
+        if not isinstance(base, str):
+            raise UserError(f"{path}: base must be the name of a YAML file, not {base!r}")
+        path = path.parent / base
+
+
+def _read(path: Path) -> DictConfig:
+    content = _load_yaml(path)
+    content.pop("base", None)
+    try:
+        return OmegaConf.create(content)
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"{path}: {_first_line(error)}") from error
+
+
+def _load_yaml(path: Path) -> dict[Any, Any]:
+    try:
+        # OmegaConf's loader reads 1e-4 as a number, which YAML 1.1 does not.
+        content = OmegaConf.load(path)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text file") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: {_yaml_problem(error)}") from error
+    except (OmegaConfBaseException, OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: {_first_line(error)}; expected a YAML mapping of key: value") from error
+    if not isinstance(content, DictConfig):
+        raise UserError(f"{path}: expected a YAML mapping of key: value")
+    return cast(dict[Any, Any], OmegaConf.to_container(content))
+
+
+def _parse_override(override: str) -> DictConfig:
+    key, equals, _ = override.partition("=")
+    if not equals or not all(key.split(".")):
+        raise UserError(f"override {override!r}: expected key=value, such as steps=100")
+    try:
+        return OmegaConf.from_dotlist([override])
+    except yaml.YAMLError as error:
+        raise UserError(f"override {override!r}: {_yaml_problem(error)}") from error
+    except (OmegaConfBaseException, ValueError, RecursionError) as error:
+        raise UserError(f"override {override!r}: {_first_line(error)}") from error
+
+
+def _merge(cls: type, config: DictConfig, layer: DictConfig, where: str) -> DictConfig:
+    try:
+        return cast(DictConfig, OmegaConf.merge(config, layer))
+    except ConfigKeyError as error:
+        key = str(error.full_key)
+        raise UserError(f"{where}: unknown key {key!r}; the nearest known key is {_nearest(cls, key)!r}") from error
+    except (OmegaConfBaseException, ValueError, TypeError) as error:
+        raise UserError(f"{where}: {_describe(error)}") from error
+
+
+def _build(cls: type[Config], config: DictConfig, where: str) -> Config:
+    try:
+        missing = sorted(OmegaConf.missing_keys(config))
+        if missing:
+            raise UserError(f"{where}: {', '.join(missing)} must be given")
+        result = cast(Config, OmegaConf.to_object(config))
+    except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{where}: {_describe(error)}") from error
+    for key in known_keys(cls):
+        value = OmegaConf.select(config, key)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"{where}: {key} must be a finite number, not {value}")
+    return result
+
+
+def _nearest(cls: type, key: str) -> str:
+    """The known key most like `key`, by its whole dotted name or by its last part."""
+
+    def likeness(known: str) -> float:
+        parts = (key.rsplit(".", 1)[-1], known.rsplit(".", 1)[-1])
+        return max(SequenceMatcher(None, key, known).ratio(), SequenceMatcher(None, *parts).ratio())
+
+    return max(known_keys(cls), key=likeness)
+
+
+def _describe(error: Exception) -> str:
+    key = getattr(error, "full_key", None)
+    return f"{key}: {_first_line(error)}" if key else _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f" at line {mark.line + 1}" if mark else ""
+    return f"not valid YAML{place}: {getattr(error, 'problem', None) or _first_line(error)}"

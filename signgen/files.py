@@ -1,0 +1,67 @@
+"""Output that appears under its final name only when it is complete: written beside it, then renamed."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from signgen.errors import UserError
+
+
+@contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """A temporary file path beside `final`, with the same suffix, that becomes `final` when the block succeeds.
+
+    Missing folders above `final` are made. On any exception, Ctrl-C included, the temporary file is removed and
+    whatever stood under `final` before is untouched.
+
+    Raises:
+        UserError: `final` is a folder, or its folder cannot be made or written to.
+    """
+    final = Path(final)
+    if final.is_dir():
+        raise UserError(f"{final} is a folder; give the name of a file")
+    with _workspace(final) as workspace:
+        temporary = workspace / final.name
+        yield temporary
+        os.replace(temporary, final)
+
+
+@contextmanager
+def atomic_folder(final: Path) -> Iterator[Path]:
+    """An empty temporary folder beside `final` that becomes `final` when the block succeeds.
+
+    A folder that stood there before is replaced as a whole. On any exception, Ctrl-C included, the temporary
+    folder is removed and the old one stays.
+
+    Raises:
+        UserError: `final` is a file, or the folder above it cannot be made or written to.
+    """
+    final = Path(final)
+    if final.exists() and not final.is_dir():
+        raise UserError(f"{final} is a file; give the name of a folder")
+    with _workspace(final) as workspace:
+        temporary = workspace / final.name
+        temporary.mkdir()
+        yield temporary
+        if final.exists():  # no portable call swaps two folders: between these two renames, nothing is lost
+            os.replace(final, workspace / f"{final.name}.old")
+        os.replace(temporary, final)
+
+
+@contextmanager
+def _workspace(final: Path) -> Iterator[Path]:
+    """A hidden temporary folder on the same file system as `final`, removed in the end whatever happens."""
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        workspace = Path(tempfile.mkdtemp(prefix=f".{final.name[:64]}.", suffix=".partial", dir=final.parent))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"cannot write {final}: {error.filename} is not a folder") from error
+    except PermissionError as error:
+        raise UserError(f"cannot write {final}: no permission to write in {final.parent}") from error
+    try:
+        yield workspace
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
