@@ -1,6 +1,7 @@
 """Configuration: a typed dataclass, filled by YAML files and by `key=value` overrides, in that order.
 
-A file may name another it builds on, `base: other.yaml` (relative to itself), and then holds only what differs.
+A file may name another it builds on, `base: other.yaml` (relative to itself), and then holds only what
+differs.
 """
 
 import dataclasses
@@ -28,8 +29,8 @@ def load_config(cls: type[Config], path: Path | str | None = None, overrides: It
         overrides: `key=value` strings, dotted for nested fields; later ones win.
 
     Raises:
-        UserError: a file is missing or not YAML, a key is unknown (the nearest known one is named), a value has
-            the wrong type, is not finite, is missing, or is refused by the dataclass.
+        UserError: a file is missing or not YAML, a key is unknown (the nearest known one is named), a value
+            has the wrong type, is not finite, is missing, or is refused by the dataclass.
     """
     config = OmegaConf.structured(cls)
     origin = str(path) if path is not None else cls.__name__
@@ -62,7 +63,7 @@ def _with_bases(path: Path) -> list[Path]:
         if any(path.resolve() == seen.resolve() for seen in chain):
             raise UserError(f"{chain[-1]}: base {path} builds on this file itself; remove one of the two")
         if not path.is_file():
-            raise UserError(f"{chain[-1]}: base {path} not found" if chain else f"config file {path} not found")
+            raise UserError(f"{path}: file not found" + (f" (base of {chain[-1]})" if chain else ""))
         chain.append(path)
         base = _load_yaml(path).get("base")
         if base is None:
@@ -113,7 +114,8 @@ def _merge(cls: type, config: DictConfig, layer: DictConfig, where: str) -> Dict
         return cast(DictConfig, OmegaConf.merge(config, layer))
     except ConfigKeyError as error:
         key = str(error.full_key)
-        raise UserError(f"{where}: unknown key {key!r}; the nearest known key is {_nearest(cls, key)!r}") from error
+        nearest = _nearest(cls, key)
+        raise UserError(f"{where}: unknown key {key!r}; the nearest known key is {nearest!r}") from error
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         raise UserError(f"{where}: {_describe(error)}") from error
 

@@ -4,6 +4,6 @@
 class UserError(Exception):
     """A mistake in what the user gave: a file, an option, a configuration.
 
-    The message is one line that says what is wrong, where, and what to do. The command line prints it without a
-    traceback and exits with status 2.
+    The message is one line that says what is wrong, where, and what to do. The command line prints it without
+    a traceback and exits with status 2.
     """

@@ -12,10 +12,10 @@ from signgen.errors import UserError
 
 @contextmanager
 def atomic_path(final: Path) -> Iterator[Path]:
-    """A temporary file path beside `final`, with the same suffix, that becomes `final` when the block succeeds.
+    """A temporary file path beside `final`, with the same suffix, renamed to `final` when the block succeeds.
 
-    Missing folders above `final` are made. On any exception, Ctrl-C included, the temporary file is removed and
-    whatever stood under `final` before is untouched.
+    Missing folders above `final` are made. On any exception, Ctrl-C included, the temporary file is removed
+    and whatever stood under `final` before is untouched.
 
     Raises:
         UserError: `final` is a folder, or its folder cannot be made or written to.
