@@ -33,13 +33,13 @@ def load_config(cls: type[Config], path: Path | str | None = None, overrides: It
             has the wrong type, is not finite, is missing, or is refused by the dataclass.
     """
     config = OmegaConf.structured(cls)
-    origin = str(path) if path is not None else cls.__name__
+    overrides = list(overrides)
     for file in _with_bases(Path(path)) if path is not None else ():
         config = _merge(cls, config, _read(file), str(file))
     for override in overrides:
         config = _merge(cls, config, _parse_override(override), override)
-        origin = override
-    return _build(cls, config, origin)
+    origin = [] if path is None else [str(path)]
+    return _build(cls, config, " ".join(origin + overrides) or cls.__name__)
 
 
 def to_yaml(config: Any) -> str:
@@ -123,16 +123,31 @@ def _merge(cls: type, config: DictConfig, layer: DictConfig, where: str) -> Dict
 def _build(cls: type[Config], config: DictConfig, where: str) -> Config:
     try:
         missing = sorted(OmegaConf.missing_keys(config))
-        if missing:
-            raise UserError(f"{where}: {', '.join(missing)} must be given")
-        result = cast(Config, OmegaConf.to_object(config))
+        values = OmegaConf.to_container(config, resolve=True)
     except (OmegaConfBaseException, ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{where}: {_describe(error)}") from error
-    for key in known_keys(cls):
-        value = OmegaConf.select(config, key)
+    if missing:
+        raise UserError(f"{where}: {', '.join(missing)} must be given")
+    for key, value in _leaves(values):
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{where}: {key} must be a finite number, not {value}")
-    return result
+    try:
+        return cast(Config, OmegaConf.to_object(config))
+    except (UserError, OmegaConfBaseException, ValueError, TypeError) as error:  # from a __post_init__
+        raise UserError(f"{where}: {_describe(error)}") from error
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """All values of nested dicts and sequences, each with its dotted key."""
+    if isinstance(value, dict):
+        items = [(f"{key}.{name}" if key else str(name), item) for name, item in value.items()]
+    elif isinstance(value, list | tuple):
+        items = [(f"{key}[{index}]", item) for index, item in enumerate(value)]
+    else:
+        yield key, value
+        return
+    for name, item in items:
+        yield from _leaves(item, name)
 
 
 def _nearest(cls: type, key: str) -> str:

@@ -7,3 +7,6 @@ class UserError(Exception):
     The message is one line that says what is wrong, where, and what to do. The command line prints it without
     a traceback and exits with status 2.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
