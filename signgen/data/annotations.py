@@ -1,0 +1,53 @@
+"""Phoenix-2014T's annotation tables: one clip a line, seven columns, `|` between them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from signgen.errors import UserError
+
+COLUMNS = ("name", "video", "start", "end", "speaker", "orth", "translation")
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One line of the table; `orth` is the gloss transcription."""
+
+    name: str
+    video: str
+    speaker: str
+    orth: str
+    translation: str
+
+
+def read_annotations(path: Path) -> list[Annotation]:
+    """Reads a `*.corpus.csv` in file order.
+
+    The `start` and `end` columns (always -1) are dropped. Raises UserError, naming file and line, for a file
+    that is missing, not UTF-8, or not such a table, and for a clip named twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read this annotation table ({error})") from error
+    if tuple(lines[0].rstrip("\r").split("|")) != COLUMNS:
+        raise UserError(f"{path}: line 1 must be {'|'.join(COLUMNS)}; as in Phoenix-2014T's tables")
+    rows: dict[str, Annotation] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        line = line.rstrip("\r")
+        if not line:
+            continue
+        row = _parse_line(path, number, line)
+        if row.name in rows:
+            raise UserError(f"{path}: line {number}: clip {row.name} is listed twice")
+        rows[row.name] = row
+    return list(rows.values())
+
+
+def _parse_line(path: Path, number: int, line: str) -> Annotation:
+    fields = line.split("|")
+    if len(fields) != len(COLUMNS):
+        raise UserError(f"{path}: line {number} has {len(fields)} columns, expected {len(COLUMNS)}")
+    name, video, _, _, speaker, orth, translation = fields
+    if not name or "/" in name or "\\" in name or "\0" in name or name in (".", ".."):
+        raise UserError(f"{path}: line {number}: {name!r} cannot be the name of a clip")
+    return Annotation(name, video, speaker, orth, translation)

@@ -1,0 +1,92 @@
+"""Random changes to training samples (FPDM's, methods of its section on data, plus a shift of colours).
+
+What belongs together is changed alike: colours in source and target, flips in these and the pose.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.poses.skeletons import FLIP
+
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+MID_GREY = 127.5
+
+
+@dataclass
+class Augmentation:
+    """How often, and how strongly, a training sample is changed. The defaults change nothing.
+
+    FPDM as published: keypoint_jitter 1 (in a 375x550 picture), flip 0.5, source_low_resolution 0.5,
+    self_pairs 0.05.
+    """
+
+    keypoint_jitter: float = 0.0
+    """Standard deviation of the noise on every present key point, pixels at training size."""
+    flip: float = 0.0
+    """Probability of mirroring the sample, left and right exchanged."""
+    colour: float = 0.0
+    """Probability of one random colour transform for source and target together."""
+    colour_strength: float = 0.2
+    """Largest relative change of brightness, contrast and saturation; hue: in half turns."""
+    source_low_resolution: float = 0.0
+    """Probability that the source has only half its resolution."""
+    self_pairs: float = 0.0
+    """Probability that the source frame is the target frame."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            limit = np.inf if field.name == "keypoint_jitter" else 1.0
+            if not 0 <= value <= limit or not np.isfinite(value):
+                raise UserError(f"augmentation.{field.name} is {value}; it must lie between 0 and {limit}")
+
+
+def jitter_keypoints(keypoints: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    """Adds normal noise of `deviation` pixels to the present ones of (K, 3) key points; missing ones stay."""
+    noisy = keypoints.copy()
+    noise = rng.standard_normal((len(keypoints), 2), dtype=np.float32) * np.float32(deviation)
+    noisy[:, :2] += noise * (keypoints[:, 2:] > 0)
+    return noisy
+
+
+def flip_keypoints(keypoints: np.ndarray, width: int, skeleton: str) -> np.ndarray:
+    """(K, 3) key points mirrored in a picture `width` pixels wide, left and right exchanged."""
+    flipped = keypoints[FLIP[skeleton]]
+    flipped[:, 0] = np.where(flipped[:, 2] > 0, width - flipped[:, 0], flipped[:, 0])
+    return flipped
+
+
+def flip_frame(frame: np.ndarray) -> np.ndarray:
+    """A uint8 (H, W, 3) frame mirrored left to right."""
+    return torch.from_numpy(frame).flip(1).numpy()  # ten times as fast as copying numpy's reversed view
+
+
+def colour_transform(strength: float, rng: np.random.Generator) -> np.ndarray:
+    """A random affine map (3, 4) of RGB in [0, 255]: hue, saturation, brightness, contrast."""
+    hue, saturation, brightness, contrast = rng.uniform(-strength, strength, size=4)
+    grey = np.broadcast_to(LUMA, (3, 3))
+    saturate = (1 + saturation) * np.eye(3) + -saturation * grey
+    gain = (1 + contrast) * (1 + brightness)
+    matrix = gain * saturate @ _hue_rotation(np.pi * hue)
+    return np.column_stack([matrix, np.full(3, -contrast * MID_GREY)])
+
+
+def _hue_rotation(angle: float) -> np.ndarray:
+    """Rotation of RGB space by `angle` about the grey axis (1, 1, 1) / sqrt 3, by Rodrigues' formula."""
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    return np.cos(angle) * np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) / 3 * np.ones((3, 3))
+
+
+def change_colours(frame: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """Applies a (3, 4) affine map to a uint8 (H, W, 3) frame, rounded and clipped."""
+    return np.asarray(Image.fromarray(frame).convert("RGB", tuple(transform.ravel().tolist())))
+
+
+def drop_resolution(frame: np.ndarray) -> np.ndarray:
+    """A uint8 (H, W, 3) frame reduced to half its size by area and enlarged again bicubically."""
+    picture = Image.fromarray(frame)
+    return np.asarray(picture.reduce(2).resize(picture.size, Image.Resampling.BICUBIC))
