@@ -1,1 +1,110 @@
-"""The command line: `signgen`."""
+"""The command line: `signgen VERB ...`.
+
+Verbs are light to import: what is heavy (torch, diffusers, PyAV) is imported inside the verb that needs it,
+so that `signgen --help` answers at once.
+"""
+
+import errno
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from signgen import __version__
+from signgen.cli import demo, models, render
+from signgen.errors import UserError
+
+USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+
+app = typer.Typer(
+    help="Sign-language video from a picture of a signer and a pose sequence.",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("render")(render.render)
+app.command("demo")(demo.demo)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"signgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass  # main() reads --debug itself: it must know it even where parsing fails
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    0 done, 1 the machine failed (or signgen did), 2 the user can mend it, 130 Ctrl-C, 143 terminated.
+    """
+    args = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in args
+    args = [arg for arg in args if arg != "--debug"] or ["--help"]
+    try:
+        with _terminable():
+            status = typer.main.get_command(app).main(args, prog_name="signgen", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message, status = _explain(error)
+        print(f"signgen: {message}", file=sys.stderr)
+        return status
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """One line about an error, and the exit status that goes with it."""
+    if isinstance(error, UserError):
+        return str(error), USER_ERROR
+    if isinstance(error, typer.TyperException):
+        command = getattr(getattr(error, "ctx", None), "command_path", "signgen")
+        message = " ".join(error.format_message().replace("Value error, ", "").split())
+        return f"{message.rstrip('.')} (see {command} --help)", error.exit_code
+    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the disk is full: {message}", MACHINE_ERROR
+    if _is_out_of_memory(error):
+        return f"out of memory, try a smaller --batch-size: {message}", MACHINE_ERROR
+    if isinstance(error, OSError):
+        return message, MACHINE_ERROR
+    return f"internal error, {type(error).__name__}: {message} (--debug shows where)", MACHINE_ERROR
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    # torch has a class for accelerators only: on a CPU the allocator raises a plain RuntimeError.
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Unwind the stack when the process is told to end, so that no half-written file stays behind."""
+
+    def terminate(*_: Any) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,36 @@
+"""`signgen demo`: the packaged example through the embedded model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signgen.cli.console import Json, report, track
+from signgen.cli.render import Device, Seed, check_output, describe
+
+EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")
+    ] = Path("demo.mp4"),
+    seed: Seed = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Render the packaged example with the embedded model: no file and no network needed."""
+    from signgen.poses import read_poses
+    from signgen.video import read_image
+
+    check_output(output, inputs=[])
+    picture = read_image(EXAMPLE / "source.png")
+    poses = read_poses(EXAMPLE / "poses.npz")
+
+    from signgen.production import produce
+
+    result = produce(picture, poses, output, progress=track, seed=seed, device=device)
+    text = (
+        f"{describe(result)}\nThe signer of {EXAMPLE / 'source.png'} in the poses of {EXAMPLE / 'poses.npz'}."
+    )
+    report(result, as_json, text)

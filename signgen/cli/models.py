@@ -1,0 +1,69 @@
+"""`signgen models`: which models there are, and what is in one."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from signgen.cli.console import Json, report
+
+app = typer.Typer(help="The models at hand.")
+
+
+@app.command("list")
+def list_models(as_json: Json = False) -> None:
+    """List the embedded models."""
+    from signgen.models.folder import embedded_models, model_folder
+
+    found = {name: _size(model_folder(name)) for name in embedded_models()}
+    text = "\n".join(f"{name}  {size / 2**20:.1f} MiB" for name, size in found.items())
+    report({"models": [{"name": name, "bytes": size} for name, size in found.items()]}, as_json, text)
+
+
+@app.command()
+def info(
+    model: Annotated[str, typer.Argument(help="An embedded model's name, a model folder or a hub id.")],
+    as_json: Json = False,
+) -> None:
+    """Describe a model: its parts, their parameters, its picture size and sampling defaults."""
+    from signgen.models.folder import model_folder
+    from signgen.provenance import model_hash
+
+    folder = model_folder(model)
+    index = json.loads((folder / "model_index.json").read_text())
+    parts = {path.name: _part(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+    settings = {key: value for key, value in index.items() if not key.startswith("_") and key not in parts}
+    result = {"model": model, "folder": str(folder), "sha256": model_hash(folder), "parts": parts} | settings
+    lines = [f"{key}: {value}" for key, value in result.items() if key != "parts"]
+    lines += [
+        f"{name}: {part['class']}, {part['parameters']:,} parameters, {part['bytes'] / 2**20:.1f} MiB"
+        for name, part in parts.items()
+    ]
+    report(result, as_json, "\n".join(lines))
+
+
+def _part(folder: Path) -> dict[str, Any]:
+    """Class, number of parameters and size of a component, from its files alone."""
+    from safetensors import safe_open
+
+    parameters = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="numpy") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 (not a dict)
+                count = 1
+                for side in tensors.get_slice(name).get_shape():
+                    count *= side
+                parameters += count
+    return {"class": _class_name(folder), "parameters": parameters, "bytes": _size(folder)}
+
+
+def _class_name(folder: Path) -> str:
+    for path in sorted(folder.glob("*config.json")):
+        content = json.loads(path.read_text())
+        return str(content.get("_class_name") or content.get("architectures", ["?"])[0])
+    return "?"
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

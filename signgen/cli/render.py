@@ -1,0 +1,119 @@
+"""`signgen render`: a first frame and poses become a video."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from signgen.cli.console import Json, report, track
+from signgen.errors import UserError
+
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same video.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
+
+
+def render(
+    frame: Annotated[
+        Path, typer.Argument(metavar="FRAME", help="A picture of the signer, or a video of them.")
+    ],
+    poses: Annotated[Path, typer.Argument(metavar="POSES", help="A pose file.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")],
+    model: Annotated[
+        str, typer.Option(help="An embedded model's name, a model folder or a hub id.")
+    ] = "mini",
+    steps: Annotated[int | None, typer.Option(min=1, max=1000, help="Sampling steps.")] = None,
+    solver: Annotated[Literal["ddim", "ddpm", "dpm++", "unipc"] | None, typer.Option()] = None,
+    guidance: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Both guidance weights at once.")
+    ] = None,
+    guidance_source: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Weight of pose and appearance.")
+    ] = None,
+    guidance_fusion: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Weight of the fusion embedding.")
+    ] = None,
+    seed: Seed = 0,
+    fps: Annotated[
+        float | None, typer.Option(min=1, max=1000, help="Frame rate; poses of another rate are resampled.")
+    ] = None,
+    frames: Annotated[
+        str, typer.Option(metavar="A:B", help="Only these frames of POSES, from 0, B not included.")
+    ] = ":",
+    batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames at a time.")] = None,
+    device: Device = "auto",
+    dtype: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    side_by_side: Annotated[
+        Path | None,
+        typer.Option(metavar="DRIVING", help="Put this video, the one POSES come from, on the left."),
+    ] = None,
+    fit: Annotated[
+        Literal["crop", "squash"] | None,
+        typer.Option(help="How FRAME is brought to the shape of the model's pictures."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Render the signer of FRAME making the movements of POSES, as an MP4.
+
+    Steps, solver, guidance and fit are the model's own where they are not given.
+    """
+    from signgen.poses import read_poses
+    from signgen.video import open_video, read_first_frame
+
+    kept = _frame_range(frames)
+    check_output(output, inputs=[frame, poses, side_by_side])
+    picture = read_first_frame(frame)
+    sequence = read_poses(poses, size=(picture.shape[1], picture.shape[0]), fps=fps)
+    offset = kept.indices(len(sequence))[0] / sequence.fps
+    sequence = sequence[kept]
+    if fps is not None:
+        sequence = sequence.resampled(fps)
+    driving = None if side_by_side is None else open_video(side_by_side)
+
+    import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
+
+    from signgen.production import Driving, produce
+
+    result = produce(
+        picture,
+        sequence,
+        output,
+        progress=track,
+        model=model,
+        seed=seed,
+        device=device,
+        dtype=getattr(torch, dtype),
+        driving=None if driving is None else Driving(driving, offset, sequence),
+        steps=steps,
+        solver=solver,
+        guidance_source=guidance if guidance_source is None else guidance_source,
+        guidance_fusion=guidance if guidance_fusion is None else guidance_fusion,
+        batch_size=batch_size,
+        fit=fit,
+    )
+    report(result, as_json, describe(result))
+
+
+def describe(result: dict[str, Any]) -> str:
+    """What `produce` made, in a line."""
+    width, height = result["size"]
+    rate = result["frames"] / max(result["seconds"], 1e-6)
+    return (
+        f"{result['output']}: {result['frames']} frames of {width}x{height} at {result['fps']:g} fps, "
+        f"made with {result['model']} in {result['seconds']:.1f} s ({rate:.1f} frames/s)"
+    )
+
+
+def check_output(output: Path, inputs: list[Path | None]) -> None:
+    """UserError unless `output` can be the name of a new MP4."""
+    if output.suffix.lower() != ".mp4":
+        raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
+    if any(path is not None and path.resolve() == output.resolve() for path in inputs):
+        raise UserError(f"{output} is an input as well; give the output another name")
+
+
+def _frame_range(text: str) -> slice:
+    match = re.fullmatch(r"(-?\d{1,9})?:(-?\d{1,9})?", text)
+    if not match:
+        raise UserError(f"--frames {text}: expected A:B, such as 10:50, :50 or 10:")
+    return slice(*(None if bound is None else int(bound) for bound in match.groups()))

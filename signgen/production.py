@@ -1,0 +1,116 @@
+"""A first frame and poses become an MP4 that says what it is: what `signgen render` and `signgen demo` do."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.files import atomic_path
+from signgen.fpdm import FPDMPipeline
+from signgen.models.folder import model_folder
+from signgen.poses import PoseSequence
+from signgen.provenance import model_hash, provenance
+from signgen.rendering import render
+from signgen.video import VideoReader, VideoWriter
+
+Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
+
+
+def produce(
+    picture: np.ndarray,
+    poses: PoseSequence,
+    output: Path,
+    *,
+    progress: Progress,
+    model: str = "mini",
+    seed: int = 0,
+    device: str = "auto",
+    dtype: torch.dtype = torch.float32,
+    driving: "Driving | None" = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Render to an MP4, and write beside it, as OUT.mp4.json, what it was made with.
+
+    Args:
+        picture: uint8 (H, W, 3), the signer.
+        poses: the movements, in pixels of a picture that they fit to.
+        output: the MP4; it appears when it is complete.
+        progress: wraps the stream of frames, given their number and what happens to them.
+        model: an embedded model's name, a model folder or a hub id.
+        device: "auto" takes CUDA where there is one.
+        driving: a video to put on the left.
+        options: those of `signgen.rendering.render`; None leaves the choice to the model.
+
+    Returns what was written beside the video.
+    """
+    folder = model_folder(model)
+    origin = provenance(Path(model).resolve().name, model_hash(folder), seed)
+    height, width = picture.shape[:2]
+    size = (width + (driving.width(height) if driving else 0), height)
+    with VideoWriter(output, poses.fps, size, origin) as writer:
+        pipeline = load_pipeline(folder, device, dtype)
+        start = time.monotonic()
+        frames = render(pipeline, picture, poses, seed=seed, **options)
+        for index, frame in enumerate(progress(frames, len(poses), "Rendering")):
+            writer.write(driving.beside(frame, index) if driving else frame)
+    record = {
+        "output": str(output),
+        "frames": len(poses),
+        "fps": poses.fps,
+        "size": size,
+        "seconds": round(time.monotonic() - start, 3),
+        **origin,
+        "seed": seed,
+        "device": str(pipeline.device),
+        "dtype": str(dtype).removeprefix("torch."),
+        **pipeline.config.sampling,
+        **{name: value for name, value in options.items() if value is not None},
+    }
+    with atomic_path(output.with_name(output.name + ".json")) as beside:
+        beside.write_text(json.dumps(record, indent=2) + "\n")
+    return record
+
+
+def load_pipeline(folder: Path, device: str, dtype: torch.dtype) -> FPDMPipeline:
+    """The pipeline of a model folder on a device. Raises UserError for a device that is not there."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"device {device!r} cannot be used here: {reason}") from error
+    return FPDMPipeline.from_pretrained(folder, dtype=dtype).to(device)
+
+
+class Driving:
+    """The video that poses come from, frame by frame in step with them.
+
+    offset: seconds from its beginning to the first pose. Raises UserError if it ends before the poses do.
+    """
+
+    def __init__(self, video: VideoReader, offset: float, poses: PoseSequence):
+        self._video = video
+        # The small surplus keeps 0.04 s * 25 fps from falling short of frame 1.
+        self._indices = [int((offset + i / poses.fps) * video.fps + 1e-3) for i in range(len(poses))]
+        if self._indices[-1] >= len(video):
+            raise UserError(
+                f"the video beside ends after {len(video)} frames, the poses need "
+                f"{self._indices[-1] + 1}: give another video or fewer poses"
+            )
+
+    def width(self, height: int) -> int:
+        """Its width in pixels when it is `height` pixels high."""
+        return max(1, round(self._video.size[0] * height / self._video.size[1]))
+
+    def beside(self, frame: np.ndarray, index: int) -> np.ndarray:
+        """Frame `index` of the video, as high as `frame`, with `frame` (H, W, 3) on its right."""
+        height = len(frame)
+        left = Image.fromarray(self._video[self._indices[index]])
+        return np.hstack([left.resize((self.width(height), height), Image.Resampling.BICUBIC), frame])
