@@ -1,0 +1,42 @@
+"""Frames in and frames out."""
+
+from pathlib import Path
+
+import numpy as np
+
+from signgen.errors import UserError
+from signgen.video.files import VideoFile
+from signgen.video.images import is_image, read_image
+from signgen.video.readers import FOLDER_FPS, ImageFolder, VideoReader
+from signgen.video.writer import VideoWriter
+
+__all__ = [
+    "FOLDER_FPS",
+    "ImageFolder",
+    "VideoFile",
+    "VideoReader",
+    "VideoWriter",
+    "is_image",
+    "open_video",
+    "read_first_frame",
+    "read_image",
+]
+
+
+def open_video(path: str | Path) -> VideoReader:
+    """Open a video file, or a folder of pictures. UserError where it is missing, broken or empty."""
+    path = Path(path)
+    if path.is_dir():
+        return ImageFolder(path)
+    if is_image(path):
+        raise UserError(f"{path}: a picture, where a video or a folder of pictures is needed")
+    return VideoFile(path)
+
+
+def read_first_frame(path: str | Path) -> np.ndarray:
+    """uint8 (H, W, 3): a picture, or the first frame of a video or of a folder of pictures."""
+    path = Path(path)
+    if is_image(path) and not path.is_dir():
+        return read_image(path)
+    with open_video(path) as video:
+        return next(iter(video))

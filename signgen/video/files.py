@@ -1,0 +1,158 @@
+"""Video files, read through PyAV.
+
+PyAV is the only backend: decord gives the same pixels, and is faster only against a seek per frame, which
+`VideoFile` avoids by decoding each group of pictures once, in order.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import Interpolation
+
+from signgen.errors import UserError
+from signgen.video.images import one_line
+from signgen.video.readers import FOLDER_FPS, VideoReader
+
+# FFmpeg's default conversion darkens RGB by about one level of 255 and doubles the error at colour edges; this one
+# does neither. It runs on one thread: FFmpeg's pool costs more than it saves at these sizes.
+EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Presentation times of the frames, in order, and which of them are key frames."""
+
+    times: list[int]
+    keyframes: list[int]
+    position: dict[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "position", {time: i for i, time in enumerate(self.times)})
+
+    def keyframe_before(self, frame: int) -> int:
+        return self.keyframes[bisect_right(self.keyframes, frame) - 1]
+
+
+class VideoFile(VideoReader):
+    """A video file. Frames come upright (rotation metadata applied), in stored pixels, as 8-bit RGB.
+
+    `len` and random access need the times of all frames: the first use reads all packets, without decoding.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self._times: _Index | None = None
+        self._container: Any = None  # of random access; iteration opens its own
+        self._decoded: Iterator[Any] = iter(())
+        self._next = 0  # the frame that _decoded gives next
+        with self._open() as container:
+            stream = container.streams.video[0]
+            self.fps = float(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
+            first = next(self._decode(container), None)
+            if first is None:
+                raise UserError(f"{path}: the video has no frames")
+            height, width, _ = self._picture(first).shape
+            self.size = (width, height)
+
+    def __len__(self) -> int:
+        return len(self._index.times)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with self._open(threads=0) as container:
+            for frame in self._decode(container):
+                yield self._picture(frame)
+
+    def frames(self, indices: Sequence[int]) -> np.ndarray:
+        wanted = self._checked(indices)
+        pictures = {index: self._picture(self._frame(index)) for index in sorted(set(wanted))}
+        return np.stack([pictures[index] for index in wanted])
+
+    def close(self) -> None:
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def _frame(self, index: int) -> Any:
+        """Decode on from where the last call stopped, unless a key frame lies between there and `index`."""
+        keyframe = self._index.keyframe_before(index)
+        if self._container is None or not keyframe <= self._next <= index:
+            self._seek(keyframe)
+        for frame in self._decoded:
+            self._next = self._index.position.get(frame.pts, self._next) + 1
+            if self._next > index:
+                return frame
+        raise UserError(f"{self.path}: frame {index} cannot be decoded")
+
+    def _seek(self, keyframe: int) -> None:
+        self.close()
+        self._container = self._open()
+        if keyframe:
+            self._container.seek(self._index.times[keyframe], stream=self._container.streams.video[0])
+        self._decoded = self._decode(self._container)
+        self._next = keyframe
+
+    @property
+    def _index(self) -> _Index:
+        if self._times is None:
+            self._times = self._find_index()
+        return self._times
+
+    def _find_index(self) -> _Index:
+        with self._open() as container:
+            stream = container.streams.video[0]
+            try:
+                packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
+            except av.FFmpegError as error:
+                raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
+            if len(packets) < stream.frames:
+                raise UserError(
+                    f"{self.path}: cut off: it holds {len(packets)} of its {stream.frames} frames"
+                )
+        packets = [packet for packet in packets if not packet[2]]
+        times = {pts for pts, _, _ in packets}
+        if None in times or len(times) < len(packets):
+            return self._index_by_decoding()
+        packets.sort()
+        keyframes = [i for i, (_, key, _) in enumerate(packets) if key or i == 0]
+        return _Index([pts for pts, _, _ in packets], keyframes)
+
+    def _index_by_decoding(self) -> _Index:
+        """For containers without times (raw streams, some AVI): every access decodes from the first frame on."""
+        with self._open() as container:
+            count = sum(1 for _ in self._decode(container))
+        return _Index([-1 - i for i in range(count)], [0])
+
+    def _open(self, threads: int = 1) -> Any:
+        """The container, its decoder set to `threads` (0: one per core; they take 2 ms to start)."""
+        if not self.path.is_file():
+            raise UserError(f"{self.path}: no such video")
+        try:
+            container = av.open(str(self.path))
+        except (av.FFmpegError, ValueError) as error:
+            raise UserError(f"{self.path}: not a video, or a broken one ({one_line(error)})") from error
+        if not container.streams.video:
+            container.close()
+            raise UserError(f"{self.path}: there is no video in the file")
+        stream = container.streams.video[0]
+        stream.thread_count, stream.thread_type = threads, "AUTO"
+        return container
+
+    def _decode(self, container: Any) -> Iterator[Any]:
+        try:
+            yield from container.decode(video=0)
+        except av.FFmpegError as error:
+            raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
+
+    def _picture(self, frame: Any) -> np.ndarray:
+        """uint8 (H, W, 3), upright."""
+        picture = frame.reformat(format="rgb24", interpolation=EXACT, threads=1).to_ndarray()
+        if frame.rotation % 90:
+            raise UserError(
+                f"{self.path}: turned by {frame.rotation} degrees; only quarter turns are supported"
+            )
+        return np.ascontiguousarray(np.rot90(picture, frame.rotation // 90))

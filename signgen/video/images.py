@@ -1,0 +1,50 @@
+"""Single pictures, read as uint8 RGB."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from signgen.errors import UserError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+def is_image(path: Path) -> bool:
+    """Whether the file's name says that it is a picture."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """uint8 (H, W, 3) RGB, turned upright as its EXIF data say, transparency on black, 16-bit grey cut to 8.
+
+    Raises UserError where it is missing, broken, or no picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such picture") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"{path}: not a picture, or of a format that Pillow cannot read") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(f"{path}: the picture is too large") from error
+    except Exception as error:  # Pillow's decoders raise almost anything on broken files
+        raise UserError(f"{path}: broken picture ({one_line(error)})") from error
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
+    return image.convert("RGB")
+
+
+def one_line(error: Exception) -> str:
+    """The error's message on one line, or its kind where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,93 @@
+"""Frames in: what every video reader offers, and the reader of picture folders."""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from signgen.errors import UserError
+from signgen.video.images import is_image, read_image
+
+# A folder of pictures carries no rate; this is that of Phoenix-2014T and of most sign-language corpora.
+FOLDER_FPS = 25.0
+
+
+class VideoReader(ABC):
+    """Frames of a video: iterate to stream them, index or call `frames` for random access; a context manager.
+
+    Attributes:
+        fps: frames per second; the average where the rate varies: frames come as stored, none twice or left out.
+        size: (width, height) of a frame, turned upright.
+    """
+
+    fps: float
+    size: tuple[int, int]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of frames."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """All frames in order, uint8 (H, W, 3), one in memory at a time."""
+
+    @abstractmethod
+    def frames(self, indices: Sequence[int]) -> np.ndarray:
+        """The frames at `indices`, in that order: uint8 (N, H, W, 3). IndexError outside the video."""
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Frame `index`, counted from the end if negative: uint8 (H, W, 3)."""
+        return self.frames([index])[0]
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:  # noqa: B027  (a folder has nothing to close)
+        """Let go of the file."""
+
+    def _checked(self, indices: Sequence[int]) -> list[int]:
+        count = len(self)
+        if any(not -count <= index < count for index in indices):
+            raise IndexError(f"frames {list(indices)} of a video with {count} frames")
+        return [int(index) % count for index in indices]
+
+
+class ImageFolder(VideoReader):
+    """The pictures in a folder, in natural order of their names (2 before 10), as a video."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.paths = sorted((p for p in self.path.iterdir() if is_image(p)), key=natural_key)
+        if not self.paths:
+            raise UserError(f"{path}: the folder holds no pictures")
+        height, width, _ = read_image(self.paths[0]).shape
+        self.size = (width, height)
+        self.fps = FOLDER_FPS
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(self._read, self.paths)
+
+    def frames(self, indices: Sequence[int]) -> np.ndarray:
+        return np.stack([self._read(self.paths[i]) for i in self._checked(indices)])
+
+    def _read(self, path: Path) -> np.ndarray:
+        frame = read_image(path)
+        if frame.shape[1::-1] != self.size:
+            (width, height), first = self.size, self.paths[0].name
+            raise UserError(
+                f"{path}: {frame.shape[1]}x{frame.shape[0]} pixels, but {first} has {width}x{height}"
+            )
+        return frame
+
+
+def natural_key(path: Path) -> list[int | str]:
+    """Sorts numbers in file names by value: images2 before images10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
