@@ -1,0 +1,221 @@
+"""FPDM as a pipeline: a source picture and pose drawings -> pictures of that signer in these poses."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline, SchedulerMixin
+from diffusers.utils import BaseOutput
+from PIL import Image
+from torch import Tensor
+from transformers import Dinov2Model
+
+from signgen.errors import UserError
+from signgen.models.attention import SourceContext
+from signgen.models.autoencoder import decode, latent_size
+from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.models.folder import load_components, model_folder
+from signgen.models.fusion import ImagePoseFusion
+from signgen.models.pixels import resize, to_drawings, to_frames
+from signgen.models.unet import ConditionalUNet
+from signgen.sampling.guidance import Branch, guidance_branches
+from signgen.sampling.noise import frame_noise
+from signgen.sampling.sampler import sample
+from signgen.sampling.solvers import solver as make_solver
+
+
+@dataclass
+class FPDMOutput(BaseOutput):
+    """frames: (F, H, W, 3), float in [0, 1] ("np") or uint8 ("uint8"), or a list of pictures ("pil")."""
+
+    frames: Any
+
+
+@dataclass
+class SourceConditions:
+    """What the denoiser needs of a source picture, computed once per video.
+
+    context: cross-attention keys and values. embedding: (B, dim), the fusion model's view of the picture.
+    """
+
+    context: SourceContext
+    embedding: Tensor
+
+
+@dataclass
+class Conditions:
+    """A batch's conditions. pose_features: (B, C, h, w). fusion: (B, dim)."""
+
+    context: SourceContext
+    pose_features: Tensor
+    fusion: Tensor
+
+
+class FPDMPipeline(DiffusionPipeline):
+    """Fusion-embedding pose-guided diffusion (FPDM, both stages).
+
+    picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
+    model's own defaults (steps, solver, guidance_source, guidance_fusion, fit).
+    """
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        source_encoder: Dinov2Model,
+        fusion: ImagePoseFusion,
+        unet: ConditionalUNet,
+        scheduler: SchedulerMixin,
+        picture_size: tuple[int, int] = (512, 512),
+        source_size: tuple[int, int] = (512, 512),
+        sampling: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler
+        )
+        self.register_to_config(
+            picture_size=tuple(picture_size), source_size=tuple(source_size), sampling=sampling or {}
+        )
+        for module in (vae, source_encoder, fusion, unet):
+            module.eval()
+
+    @classmethod
+    def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> "FPDMPipeline":
+        """Load a model folder, a hub id or an embedded model by name ("mini").
+
+        Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
+        """
+        return cls(**load_components(cls, model_folder(path_or_name), dtype))
+
+    @torch.no_grad()
+    def encode_source(self, frames: np.ndarray | Tensor) -> SourceConditions:
+        """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses."""
+        frames = torch.as_tensor(frames).to(self.device)
+        tokens = self.unet.source_tokens(source_hidden(self.source_encoder, frames, self.config.source_size))
+        return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, frames))
+
+    @torch.no_grad()
+    def encode_poses(
+        self, source: SourceConditions, drawings: np.ndarray | Tensor, size: tuple[int, int]
+    ) -> Conditions:
+        """Conditions of pose drawings (B, h, w, 3) uint8 for pictures of `size` (height, width)."""
+        drawings = torch.as_tensor(drawings).to(self.device)
+        features = self.unet.pose_features(to_drawings(resize(drawings, size)))
+        fused = self.fusion(source.embedding.expand(len(drawings), -1), fusion_embedding(self.fusion, drawings))
+        return Conditions(source.context, features, fused)
+
+    @torch.no_grad()
+    def denoise(
+        self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor
+    ) -> Tensor:
+        """The guided prediction for latents (B, C, h, w): every branch in one batch, null rows first."""
+        rows, features, fused = len(latents), conditions.pose_features, conditions.fusion
+        nulls = sum(not branch.source for branch in branches)
+        context = conditions.context.for_branches(len(branches) - nulls, nulls * rows)
+        prediction = self.unet(
+            latents.repeat(len(branches), 1, 1, 1).to(self.unet.dtype),
+            timestep,
+            context,
+            torch.cat([features if branch.source else torch.zeros_like(features) for branch in branches]),
+            torch.cat([fused if branch.fusion else torch.zeros_like(fused) for branch in branches]),
+        ).float()
+        weights = torch.tensor([branch.weight for branch in branches], device=prediction.device)
+        return torch.einsum("n,nbchw->bchw", weights, prediction.unflatten(0, (len(branches), rows)))
+
+    @torch.no_grad()
+    def generate(
+        self,
+        source: SourceConditions,
+        drawings: np.ndarray | Tensor,
+        latents: Tensor,
+        *,
+        size: tuple[int, int],
+        steps: int,
+        solver: str,
+        guidance_source: float,
+        guidance_fusion: float,
+        generators: list[torch.Generator] | torch.Generator | None = None,
+    ) -> Tensor:
+        """Images (B, 3, *size) in about [-1, 1] for pose drawings (B, h, w, 3) uint8 and initial noise (B, C, h, w)."""
+        conditions = self.encode_poses(source, drawings, size)
+        branches = guidance_branches(guidance_source, guidance_fusion)
+
+        def denoiser(latents: Tensor, timestep: Tensor) -> Tensor:
+            return self.denoise(conditions, branches, latents, timestep)
+
+        latents = sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
+        return decode(self.vae, latents, *size).float()
+
+    def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """(C, h, w) of a picture's latents."""
+        return (self.unet.latent_channels, *latent_size(self.vae, *size))
+
+    def sampling_options(self, **given: Any) -> dict[str, Any]:
+        """Steps, solver and guidance weights: what is given, else the model's own defaults."""
+        defaults = {key: value for key, value in self.config.sampling.items() if key != "fit"}
+        return defaults | {key: value for key, value in given.items() if value is not None}
+
+    def __call__(
+        self,
+        source_image: Image.Image,
+        pose_images: list[Image.Image],
+        height: int | None = None,
+        width: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        guidance_source: float | None = None,
+        guidance_fusion: float | None = None,
+        solver: str | None = None,
+        latents: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        seed: int = 0,
+        batch_size: int = 8,
+        output_type: str = "np",
+    ) -> FPDMOutput:
+        """Pictures of the signer of `source_image` in the poses of `pose_images` (drawings).
+
+        height, width: of the pictures, the model's own by default. guidance_scale: both guidance weights at once.
+        latents: initial noise (1 or F, C, h, w); without it all frames start from one noise made from `seed`, so that
+        frames differ by their poses alone. generator: of a stochastic solver's noise; without it each frame has its
+        own, made from `seed` and its number. output_type: "np", "uint8" or "pil".
+        """
+        if not pose_images:
+            raise UserError("no pose images: nothing to render")
+        size = (height or self.config.picture_size[0], width or self.config.picture_size[1])
+        options = self.sampling_options(
+            steps=num_inference_steps,
+            solver=solver,
+            guidance_source=guidance_scale if guidance_source is None else guidance_source,
+            guidance_fusion=guidance_scale if guidance_fusion is None else guidance_fusion,
+        )
+        source = self.encode_source(_array(source_image)[None])
+        images = []
+        for start in range(0, len(pose_images), batch_size):
+            drawings = np.stack([_array(image) for image in pose_images[start : start + batch_size]])
+            noise, generators = frame_noise(self.latent_shape(size), seed, range(start, start + len(drawings)))
+            if latents is not None:
+                noise = latents if len(latents) == 1 else latents[start : start + batch_size]
+            images.append(
+                self.generate(
+                    source,
+                    drawings,
+                    noise.expand(len(drawings), -1, -1, -1),
+                    size=size,
+                    generators=generator or generators,
+                    **options,
+                )
+            )
+        return FPDMOutput(frames=_output(torch.cat(images), output_type))
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    return np.array(image.convert("RGB"))
+
+
+def _output(images: Tensor, output_type: str) -> Any:
+    if output_type == "np":
+        return ((images + 1) / 2).clamp(0, 1).movedim(1, -1).cpu().numpy()
+    frames = to_frames(images).cpu().numpy()
+    return [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

@@ -1,0 +1,89 @@
+"""Model folders: diffusers' layout, safetensors only, loaded strictly."""
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+
+from signgen.errors import UserError
+
+EMBEDDED = Path(__file__).parent.parent / "assets" / "models"
+
+
+def embedded_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(folder.name for folder in EMBEDDED.iterdir() if (folder / "model_index.json").exists())
+
+
+def model_folder(path_or_name: str | Path) -> Path:
+    """The folder of a model given by path, by embedded name or by hub id. Raises UserError where there is none."""
+    if (EMBEDDED / path_or_name / "model_index.json").exists() and "/" not in str(path_or_name):
+        return EMBEDDED / path_or_name
+    path = Path(path_or_name)
+    if (path / "model_index.json").exists():
+        return path
+    if path.exists():
+        raise UserError(f"{path} is not a model folder: it has no model_index.json")
+    names = ", ".join(embedded_models())
+    if str(path_or_name).count("/") != 1 or str(path_or_name).startswith((".", "/")):
+        raise UserError(f"unknown model {str(path_or_name)!r}: give a model folder, a hub id (owner/name) or: {names}")
+    try:
+        return Path(snapshot_download(str(path_or_name), allow_patterns=["*.json", "*.safetensors"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        raise UserError(
+            f"model {str(path_or_name)!r} is no folder here and could not be fetched from the hub "
+            f"({type(error).__name__}): download it and give the folder's path"
+        ) from error
+
+
+def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Components and settings of a pipeline from its folder, as keyword arguments of its constructor."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}/model_index.json cannot be read: {error}") from error
+    if index.get("_class_name") != pipeline.__name__:
+        raise UserError(f"{folder} holds a {index.get('_class_name')}, not a {pipeline.__name__}")
+    values = {}
+    for name, value in index.items():
+        if name.startswith("_"):
+            continue
+        is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+        values[name] = _load_component(folder, name, *value, dtype) if is_component else value
+    return values
+
+
+def _load_component(folder: Path, name: str, library: str, class_name: str, dtype: torch.dtype) -> Any:
+    if library.split(".")[0] not in ("signgen", "diffusers", "transformers"):
+        raise UserError(f"{folder}: component {name} asks for code from {library}, which is not loaded")
+    part = folder / name
+    if not part.is_dir():
+        raise UserError(f"{folder}: component {name} is missing")
+    component = getattr(importlib.import_module(library), class_name)
+    if not issubclass(component, torch.nn.Module):
+        return component.from_pretrained(part)
+    return load_component(component, part, dtype)
+
+
+def load_component(component: type[Any], folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    """One network of a model from its own folder, in eval mode.
+
+    Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
+    """
+    if not (folder / "config.json").exists():
+        raise UserError(f"{folder} is not the folder of a {component.__name__}: it has no config.json")
+    try:
+        model, report = component.from_pretrained(
+            folder, torch_dtype=dtype, output_loading_info=True, use_safetensors=True, local_files_only=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise UserError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if report[problem]:
+            tensors = ", ".join(map(str, sorted(report[problem])[:3]))
+            raise UserError(f"{folder}: {len(report[problem])} {problem.replace('_keys', '')} tensors: {tensors}")
+    return model.eval()

@@ -1,0 +1,116 @@
+"""The conditional UNet: a Stable Diffusion UNet with pose, source and fusion conditions (FPDM, stage 2)."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedding
+from torch import Tensor, nn
+
+from signgen.models.attention import SourceAttention, SourceContext, project_tokens
+
+
+class ConditionalUNet(ModelMixin, ConfigMixin):
+    """Denoises latents given pose features, source tokens and a fusion embedding.
+
+    unet_config: configuration of diffusers' UNet2DConditionModel. source_dim: width of the source encoder's tokens.
+    fusion_dim: width of the fusion embedding. source_hidden, fusion_hidden: widths of the two projections' hidden
+    layers (768 as published). pose_channels: the pose encoder's convolution stack. dropout: of both projections.
+    """
+
+    _supports_gradient_checkpointing = True
+
+    @register_to_config
+    def __init__(
+        self,
+        unet_config: dict[str, Any],
+        source_dim: int,
+        fusion_dim: int,
+        source_hidden: int = 768,
+        fusion_hidden: int = 768,
+        pose_channels: tuple[int, ...] = (16, 32, 96, 256),
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.unet = UNet2DConditionModel(**unet_config)
+        width, token_width = self.unet.config.block_out_channels[0], self.unet.config.cross_attention_dim
+        time_width = self.unet.time_embedding.linear_2.out_features
+        self.pose_encoder = ControlNetConditioningEmbedding(width, block_out_channels=tuple(pose_channels))
+        self.source_projection = nn.Sequential(
+            nn.Linear(source_dim, source_hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.LayerNorm(source_hidden),
+            nn.Linear(source_hidden, token_width),
+            nn.Dropout(dropout),
+        )
+        self.fusion_projection = nn.Sequential(
+            nn.Linear(fusion_dim, fusion_hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(fusion_hidden, time_width),
+            nn.Dropout(dropout),
+        )
+        self._use_source_attention()
+
+    def _use_source_attention(self) -> None:
+        self._cross_attentions = [
+            module for name, module in self.unet.named_modules() if name.endswith("attn2") and module is not None
+        ]
+        for layer, module in enumerate(self._cross_attentions):
+            module.set_processor(SourceAttention(layer))
+
+    @property
+    def latent_channels(self) -> int:
+        return self.unet.config.in_channels
+
+    def pose_features(self, drawings: Tensor) -> Tensor:
+        """Pose drawings (B, 3, H, W) in [0, 1] -> features (B, C, ceil(H/8), ceil(W/8)); edges padded with black."""
+        factor = 2 ** (len(self.config.pose_channels) - 1)
+        height, width = drawings.shape[-2:]
+        padded = F.pad(drawings, (0, -width % factor, 0, -height % factor))
+        return self.pose_encoder(padded.to(self.dtype))
+
+    def source_tokens(self, hidden: Tensor) -> Tensor:
+        """The source encoder's last hidden state (B, T, source_dim) -> tokens (B, T, cross-attention width)."""
+        return self.source_projection(hidden.to(self.dtype))
+
+    def source_context(self, tokens: Tensor) -> SourceContext:
+        """Keys and values of source tokens for all cross-attention layers: once per video."""
+        return project_tokens(self._cross_attentions, tokens)
+
+    def forward(
+        self,
+        latents: Tensor,
+        timesteps: Tensor,
+        context: SourceContext,
+        pose_features: Tensor,
+        fusion: Tensor,
+    ) -> Tensor:
+        """Predict noise or velocity (as the scheduler's prediction type says) for latents (B, C, h, w).
+
+        timesteps: (B,) or scalar. pose_features: (B, width, h, w), zero where dropped. fusion: (B, fusion_dim), zero
+        where dropped: it is dropped before its projection, so the projection of zero still reaches the time embedding.
+        """
+        unet = self.unet
+        embedding = unet.time_embedding(unet.get_time_embed(latents, timesteps))
+        embedding = embedding + self.fusion_projection(fusion.to(latents.dtype))
+        hidden = unet.conv_in(latents) + pose_features
+        skips: tuple[Tensor, ...] = (hidden,)
+        for block in unet.down_blocks:
+            hidden, residuals = block(hidden, embedding, **_cross(block, context))
+            skips += residuals
+        hidden = unet.mid_block(hidden, embedding, **_cross(unet.mid_block, context))
+        for block in unet.up_blocks:
+            count = len(block.resnets)
+            residuals, skips = skips[-count:], skips[:-count]
+            # Odd sizes: each upsampling returns to the exact size that its skip connections have.
+            size = skips[-1].shape[-2:] if skips else None
+            hidden = block(hidden, residuals, embedding, upsample_size=size, **_cross(block, context))
+        return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
+
+
+def _cross(block: nn.Module, context: SourceContext) -> dict[str, Any]:
+    return {"encoder_hidden_states": context} if getattr(block, "has_cross_attention", False) else {}

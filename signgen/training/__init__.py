@@ -1,0 +1,36 @@
+"""Training: one loop, one objective per stage."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from signgen.config import load_config
+from signgen.errors import UserError
+from signgen.training.autoencoder import AutoencoderObjective, AutoencoderSettings
+from signgen.training.diffusion import DiffusionObjective, DiffusionSettings
+from signgen.training.fusion import FusionObjective, FusionSettings
+from signgen.training.loop import Report, Trainer
+from signgen.training.objective import Objective
+from signgen.training.settings import TrainingSettings
+
+KINDS: dict[str, tuple[type[TrainingSettings], type[Objective]]] = {
+    "autoencoder": (AutoencoderSettings, AutoencoderObjective),
+    "fusion": (FusionSettings, FusionObjective),
+    "diffusion": (DiffusionSettings, DiffusionObjective),
+}
+
+
+def load_settings(kind: str, config: Path | str, overrides: Iterable[str] = ()) -> TrainingSettings:
+    """The settings of a training of that kind. Raises UserError for an unknown kind or a bad configuration."""
+    if kind not in KINDS:
+        raise UserError(f"unknown training {kind!r}: choose one of {', '.join(KINDS)}")
+    return load_config(KINDS[kind][0], config, overrides)
+
+
+def train(kind: str, settings: TrainingSettings, *, resume: bool = False, report: Report) -> Path:
+    """Train and return the folder of the trained model. `report` is called with every logged step's numbers."""
+    # Initial weights too follow from the seed.
+    import torch
+
+    torch.manual_seed(settings.seed)
+    Trainer(KINDS[kind][1](settings), settings, resume).run(report)
+    return settings.folder / "model"

@@ -1,0 +1,71 @@
+"""Training the autoencoder: reconstruct frames through a small Gaussian bottleneck."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from signgen.models.autoencoder import latent_size, posterior, reconstruct
+from signgen.models.pixels import to_frames, to_images
+from signgen.models.presets import preset
+from signgen.training.objective import Batch, Objective, picture_grid, region_weights
+from signgen.training.settings import TrainingSettings
+
+
+@dataclass
+class AutoencoderSettings(TrainingSettings):
+    """Loss = weighted L1 + ssim (1 - SSIM) + kl KL (mean over latents)."""
+
+    kl: float = 1e-4
+    ssim: float = 0.1
+    hands: float = 0.0
+    """How much more a pixel at a hand weighs in the L1 loss."""
+    face: float = 0.0
+
+
+class AutoencoderObjective(Objective):
+    """Variational autoencoder of single frames; its latents are scaled to unit variance when it is saved."""
+
+    def __init__(self, settings: AutoencoderSettings) -> None:
+        super().__init__()
+        sizes = preset(settings.model)
+        self.settings = settings
+        self.size = sizes.picture_size
+        self.vae = sizes.build_autoencoder()
+        grid = latent_size(self.vae, *self.size)
+        self.noise_count = sizes.autoencoder["latent_channels"] * grid[0] * grid[1]
+        self.grid = grid
+        # Mean square of the latents, for the scaling factor that gives the diffusion model unit variance.
+        self.register_buffer("power", torch.ones(()))
+
+    def trainable(self) -> dict[str, nn.Module]:
+        return {"vae": self.vae}
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        images = to_images(batch["target"])
+        distribution = posterior(self.vae, images)
+        noise = batch["noise"].view_as(distribution.mean)
+        decoded = reconstruct(self.vae, distribution.mean + distribution.std * noise, *self.size).float()
+        if self.training:
+            with torch.no_grad():
+                self.power.lerp_(distribution.mean.float().square().mean(), 0.01)
+        weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
+        weights = F.interpolate(weights, size=self.size)
+        error = (weights * (decoded - images).abs()).mean()
+        similarity = structural_similarity_index_measure(decoded, images, sigma=1.5, data_range=2.0)
+        divergence = distribution.kl().mean() / distribution.mean[0].numel()
+        loss = error + self.settings.ssim * (1 - similarity) + self.settings.kl * divergence
+        return {"loss": loss, "l1": error, "ssim": similarity, "kl": divergence}
+
+    @torch.no_grad()
+    def sample(self, batch: Batch) -> np.ndarray:
+        latents = posterior(self.vae, to_images(batch["target"])).mode()
+        return picture_grid([batch["target"], to_frames(reconstruct(self.vae, latents, *self.size))])
+
+    def save(self, folder: Path) -> None:
+        self.vae.register_to_config(scaling_factor=float(self.power.rsqrt()))
+        self.vae.save_pretrained(folder)

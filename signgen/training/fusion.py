@@ -1,0 +1,80 @@
+"""Training image-pose fusion (FPDM, stage 1): contrast fused embeddings with those of the target images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from signgen.errors import UserError
+from signgen.models.conditions import fusion_embedding
+from signgen.models.presets import preset
+from signgen.training.objective import Batch, Objective
+from signgen.training.settings import TrainingSettings
+
+OBJECTIVES = ("baseline", "source-enhanced")
+
+
+@dataclass
+class FusionSettings(TrainingSettings):
+    objective: str = "source-enhanced"
+    temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.objective not in OBJECTIVES:
+            raise UserError(f"objective is {self.objective!r}; choose one of {', '.join(OBJECTIVES)}")
+
+
+def contrastive_loss(targets: Tensor, fused: Tensor, temperature: float) -> Tensor:
+    """InfoNCE in one direction: each target (B, D) finds its own fused embedding (B, D) in the batch (FPDM, baseline)."""
+    logits = F.normalize(targets, dim=-1) @ F.normalize(fused, dim=-1).T / temperature
+    return F.cross_entropy(logits, torch.arange(len(targets), device=targets.device))
+
+
+def source_enhanced_loss(targets: Tensor, fused: Tensor, sources: Tensor, temperature: float) -> Tensor:
+    """InfoNCE with the sources on both sides: targets are pushed from every source, so that the fused embedding does
+    not collapse onto its own source (FPDM, source-enhanced objective)."""
+    return contrastive_loss(torch.cat([targets, sources]), torch.cat([fused, sources]), temperature)
+
+
+def retrieval_at_1(targets: Tensor, fused: Tensor) -> Tensor:
+    """Share of targets (B, D) whose nearest fused embedding in the batch is their own."""
+    nearest = (F.normalize(targets, dim=-1) @ F.normalize(fused, dim=-1).T).argmax(dim=-1)
+    return (nearest == torch.arange(len(targets), device=targets.device)).float().mean()
+
+
+class FusionObjective(Objective):
+    """The shared image/pose tower and the Combiner, trained together.
+
+    The published L1 term against the source (weight 1e-4) is left out: it compares with the wrong image.
+    """
+
+    def __init__(self, settings: FusionSettings) -> None:
+        super().__init__()
+        sizes = preset(settings.model)
+        self.settings = settings
+        self.size = sizes.picture_size
+        self.fusion = sizes.build_fusion()
+
+    def trainable(self) -> dict[str, nn.Module]:
+        return {"fusion": self.fusion}
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        count = len(batch["source"])
+        frames = torch.cat([batch["source"], batch["target"], batch["pose"]])
+        sources, targets, poses = fusion_embedding(self.fusion, frames).split(count)
+        fused = self.fusion(sources, poses)
+        if self.settings.objective == "source-enhanced":
+            loss = source_enhanced_loss(targets, fused, sources, self.settings.temperature)
+        else:
+            loss = contrastive_loss(targets, fused, self.settings.temperature)
+        return {"loss": loss, "retrieval": retrieval_at_1(targets, fused)}
+
+    def sample(self, batch: Batch) -> np.ndarray | None:
+        return None
+
+    def save(self, folder: Path) -> None:
+        self.fusion.save_pretrained(folder)

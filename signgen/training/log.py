@@ -1,0 +1,40 @@
+"""The log of a run: one JSON object a line, the same scalars and pictures for TensorBoard."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+
+from signgen.files import atomic_path
+
+
+class TrainingLog:
+    """Appends to `log.jsonl` in a run's folder; what lies after `step` (lost by a stop) is removed first."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.folder = folder
+        self.path = folder / "log.jsonl"
+        if self.path.exists():
+            kept = [line for line in self.path.read_text().splitlines() if json.loads(line)["step"] <= step]
+            with atomic_path(self.path) as temporary:
+                temporary.write_text("".join(line + "\n" for line in kept if step))
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+
+    def picture(self, step: int, picture: np.ndarray) -> None:
+        """picture: uint8 (H, W, 3)."""
+        folder = self.folder / "samples"
+        folder.mkdir(exist_ok=True)
+        with atomic_path(folder / f"step-{step:08d}.png") as temporary:
+            Image.fromarray(picture).save(temporary)
+        self.board.add_image("samples", picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        self.board.close()

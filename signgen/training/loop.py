@@ -1,0 +1,278 @@
+"""The training loop, for any objective."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from signgen.config import to_yaml
+from signgen.data import PairDataset, open_corpus
+from signgen.errors import UserError
+from signgen.files import atomic_folder, atomic_path
+from signgen.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from signgen.training.flops import device_flops, step_flops
+from signgen.training.log import TrainingLog
+from signgen.training.objective import Batch, Objective
+from signgen.training.settings import OptimizerSettings, TrainingSettings
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+def learning_rate(settings: OptimizerSettings, step: int, steps: int) -> float:
+    """Learning rate of a step (from 0): a pure function, so that a resumed run needs no schedule's state."""
+    rate = settings.learning_rate * min(1.0, (step + 1) / max(settings.warmup, 1))
+    if settings.decay == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    elif settings.decay == "step" and step >= settings.decay_after:
+        rate *= 0.1
+    return rate
+
+
+class Trainer:
+    """One run: an objective, its data, its optimizer and its place in the sequence of samples."""
+
+    def __init__(self, objective: Objective, settings: TrainingSettings, resume: bool = False) -> None:
+        self.settings, self.objective = settings, objective
+        self.accelerator = Accelerator(
+            mixed_precision=settings.precision,
+            gradient_accumulation_steps=settings.accumulation,
+            cpu=not torch.cuda.is_available(),
+        )
+        self.step = 0
+        self.checkpoint_folder = settings.folder / "checkpoints"
+        if not resume and checkpoints(self.checkpoint_folder):
+            raise UserError(f"{settings.folder} holds a run already: resume it with --resume, or choose another output")
+        objective.freeze()
+        self.parameters = objective.parameters_to_train()
+        objective.to(self.accelerator.device)
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            weight_decay=settings.optimizer.weight_decay,
+            betas=tuple(settings.optimizer.betas),
+            fused=self.accelerator.device.type == "cuda",
+        )
+        self.ema = EMAModel(self.parameters, decay=settings.ema) if settings.ema else None
+        if resume:
+            self.load_state(load_checkpoint(self.checkpoint_folder))
+        self.model, self.optimizer = self.accelerator.prepare(objective, self.optimizer)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a resumed run needs beside its settings: randomness follows from the step."""
+        trained = tuple(self.objective.trainable())
+        weights = {
+            name: value
+            for name, value in self.objective.state_dict().items()
+            if name.split(".")[0] in trained or "." not in name
+        }
+        return {
+            "weights": weights,
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.state_dict() if self.ema else None,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        _, unexpected = self.objective.load_state_dict(state["weights"], strict=False)
+        if unexpected or (self.ema is None) != (state["ema"] is None):
+            raise UserError(f"the checkpoint in {self.checkpoint_folder} is of another configuration")
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.ema:
+            self.ema.load_state_dict(state["ema"])
+            self.ema.to(self.accelerator.device)
+        self.step = state["step"]
+
+    def loader(self) -> DataLoader:
+        """The samples that are still to come, in their order."""
+        settings, data = self.settings, self.settings.data
+        per_step = settings.batch_size * settings.accumulation * self.accelerator.num_processes
+        dataset = PairDataset(
+            open_corpus(data.roots, data.split),
+            size=self.objective.size,
+            length=settings.steps * per_step,
+            seed=settings.seed,
+            augmentation=data.augmentation,
+            noise_shape=(self.objective.noise_count,),
+            preload=data.preload,
+        )
+        loader = DataLoader(
+            dataset,
+            sampler=range(self.step * per_step, len(dataset)),
+            batch_size=settings.batch_size,
+            num_workers=data.workers,
+            pin_memory=self.accelerator.device.type == "cuda",
+            drop_last=True,
+            prefetch_factor=4 if data.workers else None,
+        )
+        return self.accelerator.prepare(loader)
+
+    def validation_batches(self) -> list[Batch]:
+        """A fixed set of pairs of the dev split, the same at every validation of every run."""
+        if not self.settings.validation:
+            return []
+        count, size = 4, min(self.settings.batch_size, 64)
+        dataset = PairDataset(
+            open_corpus(self.settings.validation, "dev"),
+            size=self.objective.size,
+            length=count * size,
+            seed=0,
+            noise_shape=(self.objective.noise_count,),
+        )
+        return [_to_device(batch, self.accelerator.device) for batch in DataLoader(dataset, batch_size=size)]
+
+    def train_batch(self, batch: Batch, number: int) -> dict[str, Tensor]:
+        """Forward and backward of batch `number`, and a step of the optimizer where gradients are complete."""
+        # Dropout's randomness too is a function of the place in the run.
+        torch.manual_seed(self.settings.seed + 1_000_003 * number + self.accelerator.process_index)
+        with self.accelerator.accumulate(self.model):
+            values = self.model(batch)
+            self.accelerator.backward(values["loss"])
+            if self.accelerator.sync_gradients:
+                if self.settings.optimizer.clip:
+                    values["gradient"] = self.accelerator.clip_grad_norm_(
+                        self.parameters, self.settings.optimizer.clip
+                    )
+                for group in self.optimizer.param_groups:
+                    group["lr"] = learning_rate(self.settings.optimizer, self.step, self.settings.steps)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            if self.accelerator.sync_gradients:
+                self.step += 1
+                if self.ema:
+                    self.ema.step(self.parameters)
+        return {name: value.detach() for name, value in values.items()}
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The objective in eval mode, with the averaged weights where there are any."""
+        self.objective.eval()
+        if self.ema:
+            self.ema.store(self.parameters)
+            self.ema.copy_to(self.parameters)
+        try:
+            yield
+        finally:
+            if self.ema:
+                self.ema.restore(self.parameters)
+            self.objective.train()
+
+    @torch.no_grad()
+    def validate(self, batches: list[Batch], log: TrainingLog) -> None:
+        with self.averaged(), self.accelerator.autocast():
+            values = [self.objective(batch) for batch in batches]
+            log.scalars(
+                self.step,
+                {f"validation/{name}": _mean([value[name] for value in values]) for name in values[0]},
+            )
+            picture = self.objective.sample({name: tensor[:6] for name, tensor in batches[0].items()})
+        if picture is not None:
+            log.picture(self.step, picture)
+
+    def save(self) -> None:
+        """Checkpoint the run, and write the model as it stands."""
+        save_checkpoint(self.checkpoint_folder, self.step, self.state())
+        with self.averaged(), atomic_folder(self.settings.folder / "model") as temporary:
+            self.objective.save(temporary)
+
+    def run(self, report: Report) -> None:
+        """Train to the last step, the time limit or a signal; what was reached is checkpointed in every case."""
+        settings, accelerator = self.settings, self.accelerator
+        settings.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(settings.folder / "config.yaml") as temporary:
+            temporary.write_text(to_yaml(settings))
+        log = TrainingLog(settings.folder, self.step)
+        validation = self.validation_batches() if accelerator.is_main_process else []
+        loader = self.loader()
+        self.objective.train()
+        speed: Speed | None = None
+        started, saved, pending = time.monotonic(), self.step, []
+        with _stop_requests() as stop:
+            for number, batch in enumerate(loader, start=self.step * settings.accumulation):
+                if speed is None:
+                    speed = Speed(self.objective, batch, accelerator, settings.precision)
+                    if settings.compile:
+                        self.objective.compile(dynamic=False)
+                pending.append(self.train_batch(batch, number))
+                if not accelerator.sync_gradients:
+                    continue
+                if self.step % settings.log_every == 0 or self.step == 1:
+                    values = {name: _mean([p[name] for p in pending if name in p]) for name in pending[-1]}
+                    values |= speed.measure(len(pending) * settings.batch_size * accelerator.num_processes)
+                    values["learning_rate"] = learning_rate(settings.optimizer, self.step - 1, settings.steps)
+                    pending.clear()
+                    if not math.isfinite(values["loss"]):
+                        raise UserError(f"the loss is not finite at step {self.step}: lower the learning rate")
+                    if accelerator.is_main_process:
+                        log.scalars(self.step, values)
+                        report(self.step, values)
+                if validation and self.step % settings.validate_every == 0:
+                    self.validate(validation, log)
+                    speed.restart()
+                over = settings.minutes and time.monotonic() - started > 60 * settings.minutes
+                if stop or over:
+                    accelerator.set_trigger()
+                stopping = accelerator.check_trigger()
+                if stopping or self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
+                    if accelerator.is_main_process:
+                        self.save()
+                    saved = self.step
+                    speed.restart()
+                if stopping:
+                    break
+        if accelerator.is_main_process and saved != self.step:
+            self.save()
+        log.close()
+        if stop:
+            raise KeyboardInterrupt
+
+
+class Speed:
+    """Samples a second since the last measurement, and what share of the device's arithmetic they use."""
+
+    def __init__(self, objective: Objective, batch: Batch, accelerator: Accelerator, precision: str) -> None:
+        with accelerator.autocast():
+            self.flops = step_flops(objective, batch)
+        self.limit = device_flops(accelerator.device, precision) * accelerator.num_processes
+        self.restart()
+
+    def restart(self) -> None:
+        self.since = time.perf_counter()
+
+    def measure(self, samples: int) -> dict[str, float]:
+        rate = samples / (time.perf_counter() - self.since)
+        self.restart()
+        return {"samples_per_second": rate, "flop_utilisation": rate * self.flops / self.limit}
+
+
+def _mean(values: list[Tensor]) -> float:
+    return torch.stack([value.float() for value in values]).mean().item()
+
+
+def _to_device(batch: Batch, device: torch.device) -> Batch:
+    return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """A list that holds the signal once Ctrl-C or a termination is asked for; a second one is not caught."""
+    received: list[int] = []
+    handled = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in handled}
+
+    def note(number: int, frame: object) -> None:
+        received.append(number)
+        signal.signal(number, before[number])
+
+    try:
+        for number in handled:
+            signal.signal(number, note)
+        yield received
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])

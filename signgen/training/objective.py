@@ -1,0 +1,81 @@
+"""What a training objective is: a module that turns a batch into a loss."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Batch = dict[str, Tensor]
+
+
+class Objective(nn.Module, ABC):
+    """Trainable parts, frozen parts and a loss.
+
+    size: (height, width) of the pictures it takes. noise_count: standard normal numbers that a sample brings along,
+    so that a sample's noise depends on the sample alone and not on batch size, process or resumption.
+    """
+
+    size: tuple[int, int]
+    noise_count: int = 0
+
+    @abstractmethod
+    def trainable(self) -> dict[str, nn.Module]:
+        """The parts that are trained, by name. All others are frozen: no gradient, always in eval mode."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """`loss` and other scalars to log, of a batch of PairDataset samples."""
+
+    @abstractmethod
+    def sample(self, batch: Batch) -> np.ndarray | None:
+        """A picture uint8 (H, W, 3) that shows what the model makes of a batch, or None where there is nothing to see."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the trained parts as a model folder."""
+
+    def train(self, mode: bool = True) -> "Objective":
+        """Switch the trained parts to training mode; frozen parts stay in eval mode, their dropout off."""
+        super().train(False)
+        for module in self.trainable().values():
+            module.train(mode)
+        return self
+
+    def freeze(self) -> None:
+        """Switch gradients off for every parameter that is not trained."""
+        self.requires_grad_(False)
+        for module in self.trainable().values():
+            module.requires_grad_(True)
+
+    def parameters_to_train(self) -> list[nn.Parameter]:
+        return [parameter for module in self.trainable().values() for parameter in module.parameters()]
+
+
+def picture_grid(rows: Iterable[Tensor]) -> np.ndarray:
+    """uint8 frames (N, H, W, 3) per row -> one picture, a column per sample."""
+    return np.concatenate([np.concatenate(list(row.cpu().numpy()), axis=1) for row in rows], axis=0)
+
+
+def region_weights(
+    keypoints: Tensor, size: tuple[int, int], grid: tuple[int, int], hands: float, face: float
+) -> Tensor:
+    """Loss weights (B, 1, *grid), mean 1: raised by `hands` and `face` where those key points (B, 133, 3) are.
+
+    size: (height, width) that the key points refer to. Each point raises a disc of about 1/40 of the height.
+    """
+    rows, columns = (
+        (torch.arange(cells, device=keypoints.device) + 0.5) * (pixels / cells)
+        for cells, pixels in zip(grid, size, strict=True)
+    )
+    weights = torch.ones((len(keypoints), *grid), device=keypoints.device)
+    for points, amount in ((keypoints[:, 91:], hands), (keypoints[:, 23:91], face)):
+        if amount == 0:
+            continue
+        distance = (points[:, :, None, None, 0] - columns) ** 2 + (points[:, :, None, None, 1] - rows[:, None]) ** 2
+        distance = distance.masked_fill(points[:, :, None, None, 2] == 0, torch.inf)
+        nearest = distance.amin(dim=1)
+        weights = weights + amount * torch.exp(-nearest / (2 * (size[0] / 40) ** 2))
+    return (weights / weights.mean(dim=(1, 2), keepdim=True)).unsqueeze(1)

@@ -1,0 +1,89 @@
+"""Settings of a training run: what every objective shares."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from signgen.data.augmentation import Augmentation
+from signgen.errors import UserError
+
+PRECISIONS = ("no", "bf16", "fp16")
+DECAYS = ("constant", "cosine", "step")
+
+
+@dataclass
+class DataSettings:
+    """Where training pairs come from. `roots` are corpora in any layout that `signgen data info` knows."""
+
+    roots: list[str] = field(default_factory=list)
+    split: str = "train"
+    preload: bool = False
+    """Decode every frame once into memory."""
+    workers: int = 2
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass
+class OptimizerSettings:
+    """AdamW and its learning rate, which is a function of the step."""
+
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    clip: float = 1.0
+    """Largest gradient norm; 0 leaves gradients as they are."""
+    warmup: int = 0
+    """Steps of linear warm-up."""
+    decay: str = "constant"
+    """constant, cosine (to zero at the last step) or step (x 0.1 after `decay_after` steps)."""
+    decay_after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.decay not in DECAYS:
+            raise UserError(f"optimizer.decay is {self.decay!r}; choose one of {', '.join(DECAYS)}")
+        if self.learning_rate <= 0:
+            raise UserError(f"optimizer.learning_rate is {self.learning_rate}; it must be positive")
+
+
+@dataclass
+class TrainingSettings:
+    """A training run. Everything random in it is a function of `seed` and of the sample's number."""
+
+    output: str = "???"
+    """Folder of logs, checkpoints and the trained model."""
+    model: str = "mini"
+    """Size of the model's parts: tiny, mini or paper."""
+    data: DataSettings = field(default_factory=DataSettings)
+    validation: list[str] = field(default_factory=list)
+    """Corpora whose `dev` split is scored at every `validate_every`; none: no validation."""
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    steps: int = 1000
+    batch_size: int = 8
+    """Samples a process takes at a time."""
+    accumulation: int = 1
+    """Batches whose gradients make one step."""
+    precision: str = "no"
+    compile: bool = False
+    gradient_checkpointing: bool = False
+    ema: float = 0.0
+    """Decay of the moving average of the weights that is saved as the model; 0: none."""
+    seed: int = 0
+    log_every: int = 20
+    validate_every: int = 500
+    checkpoint_every: int = 500
+    minutes: float = 0.0
+    """Stop after this many minutes, checkpointed, to be resumed; 0: run to the last step."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
+        for name in ("steps", "batch_size", "accumulation", "log_every", "validate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"ema is {self.ema}; it must be in [0, 1)")
+        if self.seed < 0:
+            raise UserError(f"seed is {self.seed}; it must not be negative")
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.output)
