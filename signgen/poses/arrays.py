@@ -1,4 +1,4 @@
-"""numpy's .npz and .npy files: our own archives (keypoints, size, fps, skeleton), and plain arrays of key points."""
+"""numpy's .npz and .npy files: our own archives (keypoints, size, fps), and plain arrays of key points."""
 
 import io
 import zipfile

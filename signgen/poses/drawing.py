@@ -3,8 +3,8 @@
 All sizes are proportional to the picture's height, so that training and rendering at any size draw alike.
 Lines are anti-aliased: at 210x260 a hand is 25 pixels wide, and whole pixels would swallow its fingers.
 
-Only points inside the picture are drawn. Some estimators guess where the hips below it are, others do not; drawn
-as lines that leave the picture, the guesses would make one pose look different to the model.
+Only points inside the picture are drawn. Some estimators guess where the hips below it are, others do not;
+drawn as lines that leave the picture, the guesses would make one pose look different to the model.
 """
 
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def draw_poses(poses: PoseSequence, height: int, width: int) -> Iterator[np.ndar
 
 
 def _drawable(keypoints: np.ndarray, height: int, width: int) -> tuple[list[list[float]], list[bool]]:
-    """The points followed by the derived ones, and which of them are drawn; lists, which are faster to index."""
+    """The points followed by the derived ones, and which of them are drawn; as lists, faster to index."""
     position, score = keypoints[:, :2], keypoints[:, 2]
     middles = np.array(MIDDLES_133)
     position = np.concatenate([position, position[middles].mean(1)])

@@ -41,7 +41,10 @@ def read_poses(
 
 
 def read_raw(path: str | Path, name: str | None = None) -> RawPoses:
-    """What the file holds, as it holds it. UserError, naming the file, for anything else than a known format."""
+    """What the file holds, as it holds it.
+
+    UserError, naming the file, for anything else than a known format.
+    """
     path = Path(path)
     content = _content(path)
     try:

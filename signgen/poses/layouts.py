@@ -1,7 +1,7 @@
 """How the point layouts of other tools map onto the 133 points of COCO-WholeBody, by name.
 
-A point map sends a target name (of `NAMES_133`) to the names of the source points whose mean it is. Targets without an
-entry, and targets whose sources are absent or missing, get score 0.
+A point map sends a target name (of `NAMES_133`) to the names of the source points whose mean it is. Targets
+without an entry, and targets whose sources are absent or missing, get score 0.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,33 +46,30 @@ FACE_70 = _indexed("face", 70)
 LEFT_HAND_NAMES, RIGHT_HAND_NAMES = NAMES_133[91:112], NAMES_133[112:133]
 OPENPOSE_137 = BODY_25 + FACE_70 + LEFT_HAND_NAMES + RIGHT_HAND_NAMES
 
-# OpenPose's single-network layout (Hidalgo et al. 2019): no neck of BODY_25, and the hands' wrists are the body's.
-OPENPOSE_135 = (
-    BODY_NAMES
-    + ["upper_neck", "head_top"]
-    + FEET_NAMES
-    + LEFT_HAND_NAMES[1:]
-    + RIGHT_HAND_NAMES[1:]
-    + FACE_70
-)
+# OpenPose's single-network layout (Hidalgo et al. 2019): no neck of BODY_25, and the hands' wrists are the
+# body's.
+OPENPOSE_135 = [
+    *BODY_NAMES, "upper_neck", "head_top", *FEET_NAMES, *LEFT_HAND_NAMES[1:], *RIGHT_HAND_NAMES[1:], *FACE_70
+]  # fmt: skip
 MAP_135: PointMap = {**IDENTITY_133, LEFT_HAND_NAMES[0]: ["left_wrist"], RIGHT_HAND_NAMES[0]: ["right_wrist"]}
 
 # MediaPipe Holistic: 33 body landmarks, the face mesh's 468 (478 with irises), hands of 21.
 MEDIAPIPE_BODY = (
-    "NOSE LEFT_EYE_INNER LEFT_EYE LEFT_EYE_OUTER RIGHT_EYE_INNER RIGHT_EYE RIGHT_EYE_OUTER LEFT_EAR RIGHT_EAR "
-    "MOUTH_LEFT MOUTH_RIGHT LEFT_SHOULDER RIGHT_SHOULDER LEFT_ELBOW RIGHT_ELBOW LEFT_WRIST RIGHT_WRIST "
-    "LEFT_PINKY RIGHT_PINKY LEFT_INDEX RIGHT_INDEX LEFT_THUMB RIGHT_THUMB LEFT_HIP RIGHT_HIP LEFT_KNEE "
-    "RIGHT_KNEE LEFT_ANKLE RIGHT_ANKLE LEFT_HEEL RIGHT_HEEL LEFT_FOOT_INDEX RIGHT_FOOT_INDEX"
+    "NOSE LEFT_EYE_INNER LEFT_EYE LEFT_EYE_OUTER RIGHT_EYE_INNER RIGHT_EYE RIGHT_EYE_OUTER LEFT_EAR "
+    "RIGHT_EAR MOUTH_LEFT MOUTH_RIGHT LEFT_SHOULDER RIGHT_SHOULDER LEFT_ELBOW RIGHT_ELBOW LEFT_WRIST "
+    "RIGHT_WRIST LEFT_PINKY RIGHT_PINKY LEFT_INDEX RIGHT_INDEX LEFT_THUMB RIGHT_THUMB LEFT_HIP RIGHT_HIP "
+    "LEFT_KNEE RIGHT_KNEE LEFT_ANKLE RIGHT_ANKLE LEFT_HEEL RIGHT_HEEL LEFT_FOOT_INDEX RIGHT_FOOT_INDEX"
 ).split()
-# Vertices of the face mesh that lie where the 68 points are defined: jaw, brows, nose, eyes, outer and inner lips.
-MESH_OF_68 = (
-    [162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389]
-    + [70, 63, 105, 66, 107, 336, 296, 334, 293, 300]
-    + [168, 197, 5, 4, 75, 97, 2, 326, 305]
-    + [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380]
-    + [61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181]
-    + [78, 82, 13, 312, 308, 317, 14, 87]
-)
+# Vertices of the face mesh that lie where the 68 points are defined: jaw, brows, nose, eyes, outer and
+# inner lips.
+MESH_OF_68 = [
+    *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),
+    *(70, 63, 105, 66, 107, 336, 296, 334, 293, 300),
+    *(168, 197, 5, 4, 75, 97, 2, 326, 305),
+    *(33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
+    *(78, 82, 13, 312, 308, 317, 14, 87),
+]
 MAP_MEDIAPIPE: PointMap = {
     **{name: [name.upper()] for name in BODY_NAMES},
     **{f"{side}_big_toe": [f"{side.upper()}_FOOT_INDEX"] for side in ("left", "right")},

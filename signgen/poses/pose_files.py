@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ MAGIC = {struct.pack("<f", version): version for version in (0.0, 0.1, 0.2)}
 
 
 def read_pose(content: bytes, name: str | None) -> RawPoses:
-    """Any .pose file whose components are those of COCO-WholeBody, MediaPipe Holistic or OpenPose, or some of them.
+    """Any .pose file whose components are those of COCO-WholeBody, MediaPipe Holistic or OpenPose, or some
+    of them.
 
     Of several people, the one with the highest total score is taken.
     """
@@ -40,7 +42,7 @@ def read_pose(content: bytes, name: str | None) -> RawPoses:
     return RawPoses(f".pose {pose.header.version:.1f}", layout, points, names, point_map, size, fps)
 
 
-def _parse(content: bytes):
+def _parse(content: bytes) -> Any:
     from pose_format.numpy import NumPyPoseBody
     from pose_format.pose import Pose
     from pose_format.pose_header import PoseHeader
@@ -100,7 +102,7 @@ def _family(components: Sequence) -> tuple[str, PointMap]:
     raise UserError(f"unknown components: {', '.join(sorted(names))[:200]}")
 
 
-def _point_names(component) -> list[str]:
+def _point_names(component: Any) -> list[str]:
     """What `layouts` calls the points of a component, one name per point; "" for those it does not know."""
     fixed = _FIXED_NAMES.get(component.name)
     if fixed is not None:

@@ -1,4 +1,4 @@
-"""What a pose file holds, before it is brought to one of the skeletons and completed by what it does not say."""
+"""What a pose file holds, before it is brought to a skeleton and what it does not say is filled in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from signgen.poses.layouts import LAYOUT_OF_COUNT, PointMap, convert_points
 from signgen.poses.sequence import PoseSequence, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY, NAMES_18, OPENPOSE_18
 
-# Assumed where neither the file nor the caller says; it changes no picture, only the time they are shown for. It is
-# the rate of Phoenix-2014T and of most sign-language corpora.
+# Assumed where neither the file nor the caller says; it changes no picture, only the time they are shown
+# for. It is the rate of Phoenix-2014T and of most sign-language corpora.
 DEFAULT_FPS = 25.0
 
 
@@ -58,7 +58,10 @@ class RawPoses:
         return OPENPOSE_18 if list(self.names) == NAMES_18 else COCO_WHOLEBODY
 
     def sequence(self, size: tuple[int, int] | None, fps: float | None) -> PoseSequence:
-        """As a PoseSequence; `size` and `fps` fill in what the file does not say. UserError if no size is known."""
+        """As a PoseSequence; `size` and `fps` fill in what the file does not say.
+
+        UserError if no size is known.
+        """
         size = self.size or size
         if size is None:
             raise UserError(f"{self.format} files do not say how large the picture was: give its size")

@@ -75,7 +75,8 @@ class PoseSequence:
         self, scale_x: float, scale_y: float, shift_x: float, shift_y: float, size: tuple[int, int]
     ) -> "PoseSequence":
         """New x = x * scale_x + shift_x, y likewise, in pixels of a picture of `size`; scores stay."""
-        keypoints = self.keypoints * np.float32([scale_x, scale_y, 1]) + np.float32([shift_x, shift_y, 0])
+        scale, shift = np.array([scale_x, scale_y, 1]), np.array([shift_x, shift_y, 0])
+        keypoints = (self.keypoints * scale + shift).astype(np.float32)
         return replace(self, keypoints=keypoints, size=size)
 
     def scaled_to(self, size: tuple[int, int]) -> "PoseSequence":
@@ -85,7 +86,7 @@ class PoseSequence:
     def resampled(self, fps: float) -> "PoseSequence":
         """At another frame rate, of the same duration to the nearest frame.
 
-        Points are interpolated in time between two frames that both have them, else taken from the nearer one.
+        Points are interpolated between two frames that both have them, else taken from the nearer one.
         """
         if not 0 < fps <= MAX_FPS:
             raise UserError(f"{fps} frames per second: it must be more than 0 and at most {MAX_FPS:.0f}")
@@ -108,7 +109,7 @@ class PoseSequence:
 
 
 def cleaned(keypoints: np.ndarray) -> np.ndarray:
-    """float32 copy of (..., 3): non-finite or absurd points become zero (missing), scores are cut to [0, 1]."""
+    """float32 copy of (..., 3): non-finite or absurd points become zero (missing), scores cut to [0, 1]."""
     keypoints = np.array(keypoints, np.float64)
     broken = ~np.isfinite(keypoints).all(-1) | (np.abs(keypoints[..., :2]) > MAX_COORDINATE).any(-1)
     keypoints[broken] = 0

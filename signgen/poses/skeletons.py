@@ -1,7 +1,7 @@
 """The two skeletons signgen works in: names, index constants, limbs and left/right permutations.
 
-`coco-wholebody-133` (Jin et al. 2020, "Whole-Body Human Pose Estimation in the Wild"): 17 body, 6 feet, 68 face,
-21 left hand, 21 right hand points. `openpose-18` (Cao et al. 2017): the COCO body with a neck, DeepFashion's.
+`coco-wholebody-133` (Jin et al. 2020, "Whole-Body Human Pose Estimation in the Wild"): 17 body, 6 feet,
+68 face, 21 left hand, 21 right hand points. `openpose-18` (Cao et al. 2017): the COCO body with a neck, DeepFashion's.
 Left and right are the signer's own.
 """
 
@@ -97,7 +97,8 @@ def _face_chains(start: int) -> list[Chain]:
     )  # fmt: skip
     spans = [
         (0, 17, jaw, False), (17, 22, brow, False), (22, 27, brow, False), (27, 31, nose, False),
-        (31, 36, nose, False), (36, 42, eye, True), (42, 48, eye, True), (48, 60, lips, True), (60, 68, mouth, True),
+        (31, 36, nose, False), (36, 42, eye, True), (42, 48, eye, True), (48, 60, lips, True),
+        (60, 68, mouth, True),
     ]  # fmt: skip
     return [Chain(tuple(range(start + a, start + b)), colour, 0.8, closed) for a, b, colour, closed in spans]
 
@@ -123,8 +124,8 @@ _BODY_CHAINS = [
     Chain((RIGHT_ELBOW, RIGHT_WRIST), (255, 150, 60), 3.0),
     Chain((LEFT_ELBOW, LEFT_WRIST), (170, 240, 60), 3.0),
 ]
-# Ten hues around the circle, even ones saturated for the left hand, odd ones pale for the right: fingers of a hand
-# lie 72 degrees apart, and the same finger of the other hand differs in hue and in saturation.
+# Ten hues around the circle, even ones saturated for the left hand, odd ones pale for the right: fingers of
+# a hand lie 72 degrees apart, and the same finger of the other hand differs in hue and in saturation.
 _LEFT_FINGERS = [(255, 0, 0), (204, 255, 0), (0, 255, 102), (0, 102, 255), (204, 0, 255)]
 _RIGHT_FINGERS = [(255, 205, 130), (155, 255, 130), (130, 255, 255), (155, 130, 255), (255, 130, 205)]
 

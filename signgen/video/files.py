@@ -18,8 +18,8 @@ from signgen.errors import UserError
 from signgen.video.images import one_line
 from signgen.video.readers import FOLDER_FPS, VideoReader
 
-# FFmpeg's default conversion darkens RGB by about one level of 255 and doubles the error at colour edges; this one
-# does neither. It runs on one thread: FFmpeg's pool costs more than it saves at these sizes.
+# FFmpeg's default conversion darkens RGB by about one level of 255 and doubles the error at colour edges;
+# this one does neither. It runs on one thread: FFmpeg's pool costs more than it saves at these sizes.
 EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
@@ -122,7 +122,7 @@ class VideoFile(VideoReader):
         return _Index([pts for pts, _, _ in packets], keyframes)
 
     def _index_by_decoding(self) -> _Index:
-        """For containers without times (raw streams, some AVI): every access decodes from the first frame on."""
+        """For containers without times (raw streams, some AVI): every access decodes from the start."""
         with self._open() as container:
             count = sum(1 for _ in self._decode(container))
         return _Index([-1 - i for i in range(count)], [0])

@@ -18,7 +18,7 @@ class VideoReader(ABC):
     """Frames of a video: iterate to stream them, index or call `frames` for random access; a context manager.
 
     Attributes:
-        fps: frames per second; the average where the rate varies: frames come as stored, none twice or left out.
+        fps: frames per second; the average where the rate varies: frames come as stored, none added.
         size: (width, height) of a frame, turned upright.
     """
 

@@ -16,7 +16,8 @@ from signgen.video.files import EXACT
 # Near-transparent quality: what is seen and measured is the model's work, not the codec's.
 CRF = "15"
 MAX_SIDE = 16384
-# FFmpeg's numbers for matrix, primaries and transfer, and the name of the matrix: by convention, SD and HD differ.
+# FFmpeg's numbers for matrix, primaries and transfer, and the name of the matrix: by convention, SD and HD
+# differ.
 _SD, _HD = ((6, 6, 6), "ITU601"), ((1, 1, 1), "ITU709")
 
 
