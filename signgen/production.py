@@ -112,5 +112,5 @@ class Driving:
     def beside(self, frame: np.ndarray, index: int) -> np.ndarray:
         """Frame `index` of the video, as high as `frame`, with `frame` (H, W, 3) on its right."""
         height = len(frame)
-        left = Image.fromarray(self._video[self._indices[index]])
-        return np.hstack([left.resize((self.width(height), height), Image.Resampling.BICUBIC), frame])
+        left = Image.fromarray(self._video[self._indices[index]]).resize((self.width(height), height))
+        return np.hstack([np.asarray(left), frame])

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from signgen import __version__
-from signgen.cli import demo, models, render
+from signgen.cli import config, demo, models, render, train
 from signgen.errors import UserError
 
 USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -27,7 +27,9 @@ app = typer.Typer(
 )
 app.command("render")(render.render)
 app.command("demo")(demo.demo)
+app.command("train")(train.train)
 app.add_typer(models.app, name="models")
+app.add_typer(config.app, name="config")
 
 
 def _print_version(wanted: bool) -> None:
@@ -79,6 +81,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     message = (str(error).strip() or type(error).__name__).splitlines()[0]
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full: {message}", MACHINE_ERROR
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return f"{error.filename}: {error.strerror}", USER_ERROR
     if _is_out_of_memory(error):
         return f"out of memory, try a smaller --batch-size: {message}", MACHINE_ERROR
     if isinstance(error, OSError):
