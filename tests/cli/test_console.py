@@ -1,0 +1,65 @@
+import json
+import sys
+
+import pytest
+
+from signgen.cli import console
+from signgen.cli.console import Meter, report, track
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(console, "time", clock)
+    return clock
+
+
+def test_report_is_one_json_object_or_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    report({"frames": 3}, True, "three")
+    assert json.loads(capsys.readouterr().out) == {"frames": 3}
+    report({"frames": 3}, False, "three")
+    assert capsys.readouterr().out == "three\n"
+
+
+def test_lines_come_after_two_seconds_and_then_every_five(
+    capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
+    for _ in track(range(100), 100, "Rendering"):
+        clock.now += 0.25
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert lines[0] == "Rendering: 8/100, 4 frames/s, 0:23 left"
+    assert lines[1] == "Rendering: 28/100, 4 frames/s, 0:18 left"
+    assert len(lines) == 5
+
+
+def test_quick_work_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track(range(10), 10, "Rendering")) == list(range(10))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_resumed_run_counts_from_where_it_began(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
+    with Meter(2000, "Training", "steps") as meter:
+        meter.update(1000, "loss 2")
+        clock.now += 10
+        meter.update(1020, "loss 1")
+    assert capsys.readouterr().err == "Training: 1020/2000, 2 steps/s, loss 1, 8:10 left\n"
+
+
+def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(track(iter("abc"), 3, "Rendering")) == ["a", "b", "c"]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Rendering" in err
+    assert "3/3" in err
