@@ -10,13 +10,14 @@ COLUMNS = ("name", "video", "start", "end", "speaker", "orth", "translation")
 
 @dataclass(frozen=True)
 class Annotation:
-    """One line of the table; `orth` is the gloss transcription."""
+    """One line of a table: `orth` is the gloss transcription, `frames` their number where it is told."""
 
     name: str
     video: str
     speaker: str
     orth: str
     translation: str
+    frames: int | None = None
 
 
 def read_annotations(path: Path) -> list[Annotation]:
@@ -43,11 +44,16 @@ def read_annotations(path: Path) -> list[Annotation]:
     return list(rows.values())
 
 
+def is_clip_name(name: str) -> bool:
+    """Whether `name` is safe as the name of a file or folder: tables come from elsewhere."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
+
+
 def _parse_line(path: Path, number: int, line: str) -> Annotation:
     fields = line.split("|")
     if len(fields) != len(COLUMNS):
         raise UserError(f"{path}: line {number} has {len(fields)} columns, expected {len(COLUMNS)}")
     name, video, _, _, speaker, orth, translation = fields
-    if not name or "/" in name or "\\" in name or "\0" in name or name in (".", ".."):
+    if not is_clip_name(name):
         raise UserError(f"{path}: line {number}: {name!r} cannot be the name of a clip")
     return Annotation(name, video, speaker, orth, translation)

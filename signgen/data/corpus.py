@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
+from signgen.data.archives import is_pickle, read_archived_poses
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, read_poses
 from signgen.video import VideoReader, open_video
@@ -21,9 +22,31 @@ class Clip:
     """A pose file; None where the corpus has none for this clip."""
     pose_name: str | None = None
     """The entry to read when the pose file holds many clips."""
+    pose_size: tuple[int, int] | None = None
+    """(width, height) that the poses' pixels refer to, where it is known not to be the size of the frames."""
     speaker: str = ""
     gloss: str = ""
     text: str = ""
+    length: int | None = None
+    """The number of frames, where the corpus's tables tell it."""
+
+    def open(self) -> VideoReader:
+        """Opens the frames. Raises UserError if they are missing or broken."""
+        return open_video(self.frames)
+
+    def read_poses(self) -> PoseSequence:
+        """Reads the poses, in pixels of the frames.
+
+        Pose files that do not say which picture their pixels refer to are taken to refer to the clip's own
+        frames. Raises UserError if there are none or they cannot be read.
+        """
+        if self.poses is None:
+            raise UserError(f"{self.frames}: clip has no poses; make them with `signgen poses extract`")
+        with self.open() as reader:
+            size, fps = self.pose_size or reader.size, reader.fps
+        if self.pose_name is not None and is_pickle(self.poses):
+            return read_archived_poses(self.poses, self.pose_name, size, fps)
+        return read_poses(self.poses, name=self.pose_name, size=size, fps=fps)
 
 
 @dataclass(frozen=True)
@@ -49,17 +72,9 @@ class Corpus(Sequence[Clip]):
         return Corpus(self.clips + other.clips)
 
     def reader(self, index: int) -> VideoReader:
-        """Opens the frames of one clip. Raises UserError if they are missing or broken."""
-        return open_video(self.clips[index].frames)
+        """Opens the frames of one clip; see Clip.open."""
+        return self.clips[index].open()
 
     def poses(self, index: int) -> PoseSequence:
-        """Reads the poses of one clip, in pixels of its frames.
-
-        Pose files that do not say which picture their pixels refer to are taken to refer to the clip's own
-        frames. Raises UserError if there are none or they cannot be read.
-        """
-        clip = self.clips[index]
-        if clip.poses is None:
-            raise UserError(f"{clip.frames}: clip has no poses; make them with `signgen poses extract`")
-        with self.reader(index) as reader:
-            return read_poses(clip.poses, name=clip.pose_name, size=reader.size, fps=reader.fps)
+        """Reads the poses of one clip; see Clip.read_poses."""
+        return self.clips[index].read_poses()

@@ -39,9 +39,18 @@ def _clip_name(entry: Path) -> str:
     return entry.name if entry.is_dir() else entry.stem
 
 
+def pose_file_in(folder: Path, name: str) -> Path | None:
+    """The first file in `folder` that is called `name` and has the suffix of a pose file."""
+    paths = (folder / (name + suffix) for suffix in POSE_SUFFIXES)
+    return next((path for path in paths if path.is_file()), None)
+
+
 def _pose_file(entry: Path) -> Path | None:
-    """The first pose file of the clip's name; `poses/NAME` may also be a folder of per-frame JSON."""
-    name = _clip_name(entry)
-    beside = [entry.with_name(name + suffix) for suffix in POSE_SUFFIXES]
-    apart = [entry.parent / "poses" / (name + suffix) for suffix in ("", *POSE_SUFFIXES)]
-    return next((path for path in beside + apart if path.exists()), None)
+    """The pose file of a clip; `poses/NAME` may also be a folder of per-frame JSON."""
+    name, apart = _clip_name(entry), entry.parent / "poses"
+    frame_by_frame = apart / name
+    return (
+        pose_file_in(entry.parent, name)
+        or pose_file_in(apart, name)
+        or (frame_by_frame if frame_by_frame.is_dir() else None)
+    )

@@ -33,7 +33,10 @@ class DecodedFrames:
 
     def frames(self, clip: int, indices: Sequence[int]) -> list[np.ndarray]:
         """Frames of one clip, resized. Raises UserError if they are missing or not as many as its poses."""
-        return [fit(frame, self.size) for frame in self._reader(clip).frames(indices)]
+        reader = self._reader(clip)
+        # one by one, since single pictures may differ in size; in order, since seeking back is slow
+        found = {index: fit(reader[index], self.size) for index in sorted(set(indices))}
+        return [found[index] for index in indices]
 
     def _reader(self, clip: int) -> VideoReader:
         if self._owner != os.getpid():  # file positions are shared with the process that forked us: open anew

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from signgen.data.archives import forget_archives
 from signgen.data.corpus import Corpus
 from signgen.data.parallel import for_each_clip
 from signgen.errors import UserError
@@ -38,6 +39,7 @@ def pack_poses(corpus: Corpus, size: tuple[int, int]) -> PackedPoses:
     poses = for_each_clip(
         lambda clip: corpus.poses(clip).scaled_to((width, height)), len(corpus), "reading poses"
     )
+    forget_archives()
     examples = {sequence.skeleton: clip.name for sequence, clip in zip(poses, corpus, strict=True)}
     if len(examples) > 1:
         found = " and ".join(f"{skeleton} ({name})" for skeleton, name in examples.items())

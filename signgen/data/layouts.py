@@ -6,12 +6,16 @@ from operator import add
 from pathlib import Path
 
 from signgen.data.corpus import Corpus
+from signgen.data.deepfashion import is_deepfashion, open_deepfashion
 from signgen.data.folder import open_folder
+from signgen.data.phoenix import is_phoenix, open_phoenix
 from signgen.data.synthetic import is_synthetic, open_synthetic
 from signgen.errors import UserError
 
 LAYOUTS: dict[str, Callable[[Path, str | None], Corpus]] = {
     "synthetic-signers": open_synthetic,
+    "phoenix14t": open_phoenix,
+    "deepfashion": open_deepfashion,
     "folder": open_folder,
 }
 
@@ -32,7 +36,8 @@ def open_corpus(
 
 def detect_layout(root: Path) -> str:
     """The key of LAYOUTS that fits the folders under `root`."""
-    return "synthetic-signers" if is_synthetic(root) else "folder"
+    tests = {"synthetic-signers": is_synthetic, "phoenix14t": is_phoenix, "deepfashion": is_deepfashion}
+    return next((layout for layout, fits in tests.items() if fits(root)), "folder")
 
 
 def _folders(root: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -1,6 +1,6 @@
 """Pairs of frames: the random triples of training and the first-frame protocol of testing (FPDM)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,8 +54,9 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
     timesteps and condition drops; `index` int64; and, given a `noise_shape`, standard normal `noise` float32.
 
     `preload` decodes every frame once into memory that forked workers share; otherwise frames are decoded
-    when drawn. Frames of another size are squashed to `size` (height, width). Raises UserError for clips
-    without frames or poses.
+    when drawn. Pairs are drawn from `triples` where these are given, else from all pairs inside clips. Frames
+    of another size are squashed to `size` (height, width). Raises UserError for clips that lack frames or
+    poses.
     """
 
     def __init__(
@@ -67,12 +68,16 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         augmentation: Augmentation | None = None,
         noise_shape: tuple[int, ...] | None = None,
         preload: bool = False,
+        triples: Sequence[Triple] | None = None,
     ) -> None:
+        if triples is not None and not len(triples):
+            raise UserError("the list of pairs is empty")
         if length < 1 or seed < 0 or min(size) < 1:
             raise UserError(f"length {length} and size {size} must be positive, seed {seed} not negative")
         self.size, self.length, self.seed = size, length, seed
         self.augmentation = augmentation or Augmentation()
         self.noise_shape = noise_shape
+        self.triples = triples
         self.poses = pack_poses(corpus, size)
         store = StoredFrames if preload else DecodedFrames
         self.frames: FrameSource = store(corpus, self.poses.lengths, size)
@@ -84,13 +89,18 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         if not 0 <= n < self.length:
             raise IndexError(n)
         rng = sample_generator(self.seed, n)
-        triple = draw_triple(self.poses.lengths, rng)  # first, so that the triples depend on the seed alone
+        triple = self._draw_triple(rng)  # first, so that the triples depend on the seed alone
         sample = {"uniform": rng.random(UNIFORMS, dtype=np.float32), **self._draw_views(triple, rng)}
         if self.noise_shape is not None:
             sample["noise"] = rng.standard_normal(self.noise_shape, dtype=np.float32)
         # copies: a sample may be changed in place, the frames in store may not
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in sample.items()}
         return {**tensors, "index": torch.tensor(n)}
+
+    def _draw_triple(self, rng: np.random.Generator) -> Triple:
+        if self.triples is None:
+            return draw_triple(self.poses.lengths, rng)
+        return self.triples[int(rng.integers(len(self.triples)))]
 
     def _draw_views(self, triple: Triple, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Source, target and drawn pose of one triple, augmented."""

@@ -1,0 +1,200 @@
+"""DeepFashion In-shop (Liu et al. 2016) as a corpus: a clip is a person in a garment, its frames the views.
+
+Pictures: `img/` or `img_highres/`, then `WOMEN/Tees_Tanks/id_00003470/17_3_back.jpg`.
+Pairs: `<split>_pairs_data.json` or `fas(h)ion-pairs-<split>.csv`.
+Which pictures form a split: those of its pairs, else those of `<split>.lst`. (Two test splits are in use, and
+the lists do not say which they belong to: `test.lst` lacks most pictures of `fasion-pairs-test.csv`.)
+Poses: the `fas(h)ion-annotation-*.csv` that knows most of these pictures, or `pose/` with a text `x y` for
+each: OpenPose's 18 points in 256x256 pictures, of which 40 columns are white at either side.
+
+Published results are at sizes (256, 176) and (512, 352); both come from the same pictures and points.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from signgen.data.corpus import Clip, Corpus
+from signgen.data.deepfashion_lists import (
+    POINTS,
+    PicturePair,
+    read_keypoint_table,
+    read_pairs,
+    read_picture_list,
+)
+from signgen.data.pairs import Triple
+from signgen.errors import UserError
+from signgen.poses import PoseSequence
+from signgen.video import VideoReader, read_image
+
+PICTURE_PLACES = ("img", "img_highres")
+SPLITS = ("train", "test")
+POSE_SIZE = (176, 256)
+MARGIN = 40.0
+"""The points refer to 256x256 pictures in which the 176 columns of the garment begin here."""
+
+
+class PictureReader(VideoReader):
+    """Pictures from anywhere as a video. They may differ in size; `size` is that of the first."""
+
+    fps = 1.0
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+        height, width, _ = read_image(paths[0]).shape
+        self.size = (width, height)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return map(read_image, self.paths)
+
+    def frames(self, indices: Sequence[int]) -> np.ndarray:
+        """uint8 (N, H, W, 3). Raises UserError for unreadable pictures, or pictures that differ in size."""
+        pictures = [read_image(self.paths[index]) for index in self._checked(indices)]
+        if len({picture.shape for picture in pictures}) > 1:
+            raise UserError(f"{self.paths[0].parent}: the views differ in size")
+        return np.stack(pictures)
+
+
+@dataclass(frozen=True)
+class Garment(Clip):
+    """A clip whose frames are single pictures; `frames` is the folder that `views` lie in."""
+
+    views: tuple[str, ...] = ()
+    """The keys of the pictures."""
+    pictures: Path = Path()
+    """The folder that the keys are relative to."""
+
+    def open(self) -> VideoReader:
+        """Opens the pictures. Raises UserError if the first is missing or broken."""
+        return PictureReader([self.pictures / f"{view}.jpg" for view in self.views])
+
+    def read_poses(self) -> PoseSequence:
+        """Reads the poses of the views, in pixels of 176x256. Raises UserError if one has none."""
+        if self.poses is None:
+            raise UserError(f"{self.frames}: no key points for {self.name}")
+        points = np.stack([self._keypoints(view) for view in self.views])
+        points[..., 0] -= MARGIN * (points[..., 2] > 0)
+        return PoseSequence(points, POSE_SIZE, PictureReader.fps, "openpose-18")
+
+    def _keypoints(self, view: str) -> np.ndarray:
+        assert self.poses is not None
+        if self.poses.is_dir():
+            return read_point_text(self.poses / f"{view}.txt")
+        table = _keypoint_table(self.poses)
+        if view not in table:
+            raise UserError(f"{self.poses}: no key points for {view}")
+        return table[view]
+
+
+def is_deepfashion(root: Path) -> bool:
+    """Whether `root` holds a list of any split and a folder of pictures."""
+    lists = any(_first(root, _list_names(split) + _pair_names(split)) for split in SPLITS)
+    return lists and any((root / place).is_dir() for place in PICTURE_PLACES)
+
+
+def open_deepfashion(root: Path, split: str | None) -> Corpus:
+    """Lists the garments of one split, sorted by key. Raises UserError if it has neither a list nor pairs."""
+    if split not in SPLITS:
+        raise UserError(f"{root}: DeepFashion has no split {split!r}; choose one of {', '.join(SPLITS)}")
+    pictures = next((root / place for place in PICTURE_PLACES if (root / place).is_dir()), root / "img")
+    keys = _split_keys(root, split)
+    poses = _pose_place(root, keys)
+    return Corpus(
+        tuple(
+            Garment(
+                name=garment,
+                frames=(pictures / garment).parent,
+                poses=poses,
+                speaker=garment.split("/")[2],
+                views=tuple(views),
+                pictures=pictures,
+            )
+            for garment, views in groupby(keys, key=_garment)
+        )
+    )
+
+
+def official_pairs(root: Path, split: str, corpus: Corpus) -> list[Triple]:
+    """The published pairs of a split, as triples of `corpus`, in file order.
+
+    Raises UserError if there is no list of pairs, or it names pictures that the corpus lacks.
+    """
+    path = _first(root, _pair_names(split))
+    if path is None:
+        raise UserError(f"{root}: no list of pairs; expected one of {', '.join(_pair_names(split))}")
+    places = {
+        view: (clip, frame)
+        for clip, garment in enumerate(corpus)
+        if isinstance(garment, Garment)
+        for frame, view in enumerate(garment.views)
+    }
+    return [_triple(path, pair, places) for pair in read_pairs(path)]
+
+
+def read_point_text(path: Path) -> np.ndarray:
+    """One picture's 18 lines `x y`, -1 for missing: float32 (18, 3), score 1, or zeros for a missing point.
+
+    Raises UserError naming the file.
+    """
+    try:
+        values = np.array(path.read_text().split(), dtype=np.float32)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot read these key points ({error})") from error
+    if values.size != POINTS * 2 or not np.isfinite(values).all():
+        raise UserError(f"{path}: does not hold {POINTS} points `x y`")
+    points = values.reshape(POINTS, 2)
+    present = (points >= 0).all(axis=1, keepdims=True)
+    return np.concatenate([points, np.ones((POINTS, 1), np.float32)], axis=1) * present
+
+
+def _triple(path: Path, pair: PicturePair, places: dict[str, tuple[int, int]]) -> Triple:
+    missing = [key for key in pair if key not in places]
+    if missing:
+        raise UserError(f"{path}: {missing[0]} is not in this split")
+    (clip, source), (other, target) = places[pair.source], places[pair.target]
+    if clip != other:
+        raise UserError(f"{path}: {pair.source} and {pair.target} are not of one person in one garment")
+    return Triple(clip, source, target)
+
+
+def _split_keys(root: Path, split: str) -> list[str]:
+    if paired := _first(root, _pair_names(split)):
+        return sorted({key for pair in read_pairs(paired) for key in pair})
+    if listed := _first(root, _list_names(split)):
+        return sorted(set(read_picture_list(listed)))
+    raise UserError(f"{root}: neither {split}.lst nor a list of pairs of the split {split!r}")
+
+
+def _garment(key: str) -> str:
+    """`WOMEN/Tees_Tanks/id_00003470/17` of `WOMEN/Tees_Tanks/id_00003470/17_3_back`."""
+    return key.rsplit("_", 2)[0]
+
+
+def _list_names(split: str) -> list[str]:
+    return [f"{split}.lst"]
+
+
+def _pair_names(split: str) -> list[str]:
+    return [f"{split}_pairs_data.json", f"fasion-pairs-{split}.csv", f"fashion-pairs-{split}.csv"]
+
+
+def _pose_place(root: Path, keys: Sequence[str]) -> Path | None:
+    """The table of key points that knows most of the pictures, else the folder of texts."""
+    tables = sorted(root.glob("fas*ion-annotation-*.csv"))
+    if tables:
+        return max(tables, key=lambda table: len(_keypoint_table(table).keys() & set(keys)))
+    return root / "pose" if (root / "pose").is_dir() else None
+
+
+def _first(root: Path, names: list[str]) -> Path | None:
+    return next((root / name for name in names if (root / name).is_file()), None)
+
+
+_keypoint_table = lru_cache(maxsize=4)(read_keypoint_table)

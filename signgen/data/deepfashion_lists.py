@@ -1,0 +1,127 @@
+"""DeepFashion In-shop's lists: names of pictures, pairs of pictures, and key-point tables.
+
+The lists spell one picture in many ways (`fashionWOMENTees_Tanksid0000347017_3back.jpg`,
+`fasionWOMENTeesTanks...`, `./img/WOMEN/Tees_Tanks/id_00003470/17_3_back.jpg`). Here it is always its path
+without folder and suffix, `WOMEN/Tees_Tanks/id_00003470/17_3_back`, called its key.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from signgen.errors import UserError
+
+# The lists that misspell "fashion" leave the underscores out of the categories, too.
+FLAT_NAME = re.compile(
+    r"fash?ion(MEN|WOMEN)([A-Za-z_]+)id(\d{8})(\d{2})_(\d)(front|back|side|full|additional|flat)(?:\.\w+)?"
+)
+PATH_NAME = re.compile(
+    r"(?:.*/)?((?:MEN|WOMEN)/[A-Za-z_]+/id_\d{8}/\d{2}_\d_(?:front|back|side|full|additional|flat))(?:\.\w+)?"
+)
+WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])")
+POINTS = 18
+TABLE_HEADER = "name:keypoints_y:keypoints_x"
+
+
+class PicturePair(NamedTuple):
+    """Keys of two pictures of one person in one garment."""
+
+    source: str
+    target: str
+
+
+def picture_key(name: str) -> str:
+    """The key of a picture, whichever way a list spells it. Raises UserError for anything else."""
+    if match := PATH_NAME.fullmatch(name):
+        return match[1]
+    if match := FLAT_NAME.fullmatch(name):
+        gender, category, person, garment, number, view = match.groups()
+        return f"{gender}/{WORD_BOUNDARY.sub('_', category)}/id_{person}/{garment}_{number}_{view}"
+    raise UserError(f"{name[:100]!r} is not the name of a DeepFashion picture")
+
+
+def read_picture_list(path: Path) -> list[str]:
+    """Keys of a `.lst` file, one picture a line. Raises UserError naming file and line."""
+    return [_key_at(path, number, line) for number, line in _lines(path)]
+
+
+def read_pairs(path: Path) -> list[PicturePair]:
+    """Pairs of a CSV (`from,to`) or of a JSON list of {"source_image", "target_image"}, by content.
+
+    Raises UserError, naming the file and the line or entry.
+    """
+    text = _text(path)
+    if text.lstrip().startswith("["):
+        return _pairs_of_json(path, text)
+    rows = list(enumerate(csv.reader(line for _, line in _lines(path)), start=1))
+    if not rows or rows[0][1] != ["from", "to"]:
+        raise UserError(f"{path}: neither a CSV of pairs (first line from,to) nor a JSON list of them")
+    return [_pair(path, number, row) for number, row in rows[1:]]
+
+
+def read_keypoint_table(path: Path) -> dict[str, np.ndarray]:
+    """Key -> float32 (18, 3): x, y in pixels of the 256x256 picture and score 1; zeros for a missing point.
+
+    A line is `name: [18 y]: [18 x]`, -1 where missing. Raises UserError naming file and line.
+    """
+    lines = _lines(path)
+    if next(lines, (0, ""))[1] != TABLE_HEADER:
+        raise UserError(f"{path}: not a table of key points: its first line must be {TABLE_HEADER}")
+    return dict(_table_row(path, number, line) for number, line in lines)
+
+
+def _table_row(path: Path, number: int, line: str) -> tuple[str, np.ndarray]:
+    try:
+        name, y, x = line.split(":")
+        points = np.array([json.loads(x), json.loads(y)], dtype=np.float32).T
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise UserError(f"{path}: line {number} is not `name: [y, ...]: [x, ...]`") from error
+    if points.shape != (POINTS, 2) or not np.isfinite(points).all():
+        raise UserError(f"{path}: line {number} does not hold {POINTS} points")
+    present = (points >= 0).all(axis=1, keepdims=True)
+    return _key_at(path, number, name), np.concatenate(
+        [points, np.ones_like(points[:, :1])], axis=1
+    ) * present
+
+
+def _pairs_of_json(path: Path, text: str) -> list[PicturePair]:
+    try:
+        entries: list[Any] = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: broken JSON ({error})") from error
+    return [_pair(path, number, _images(entry)) for number, entry in enumerate(entries, start=1)]
+
+
+def _images(entry: Any) -> list[Any]:
+    return [entry.get("source_image"), entry.get("target_image")] if isinstance(entry, dict) else []
+
+
+def _pair(path: Path, number: int, names: list[Any]) -> PicturePair:
+    if len(names) != 2 or not all(isinstance(name, str) for name in names):
+        raise UserError(f"{path}: line or entry {number} is not a pair of pictures")
+    return PicturePair(*(_key_at(path, number, name) for name in names))
+
+
+def _key_at(path: Path, number: int, name: str) -> str:
+    try:
+        return picture_key(name.strip())
+    except UserError as error:
+        raise UserError(f"{path}: line or entry {number}: {error}") from error
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, numbered from 1."""
+    numbered = enumerate(_text(path).splitlines(), start=1)
+    return ((number, line) for number, line in numbered if line.strip())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read this list ({error})") from error
