@@ -1,8 +1,8 @@
 """Pickles from strangers, read without running anything of theirs.
 
-The field's key-point and label files are pickles, and unpickling runs whatever a file asks for. Here a file may ask
-only for what data are made of: plain containers, numbers, numpy arrays of numbers and torch tensors. Arrays are
-rebuilt by code of this module, which checks their shape and size against their bytes.
+The field's key-point and label files are pickles, and unpickling runs whatever a file asks for. Here a file
+may ask only for what data are made of: plain containers, numbers, numpy arrays of numbers and torch tensors.
+Arrays are rebuilt by code of this module, which checks their shape and size against their bytes.
 """
 
 import io
@@ -66,10 +66,11 @@ class _Array(np.ndarray):
     def __new__(cls, *_: Any) -> "_Array":
         return super().__new__(cls, (0,), np.uint8)
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: Any) -> None:
         _, shape, data_type, fortran, data = state
         values = _values(data, data_type, shape)
-        super().__setstate__((1, shape, values.dtype, bool(fortran), values.tobytes()))
+        filled: Any = (1, shape, values.dtype, bool(fortran), values.tobytes())
+        super().__setstate__(filled)
 
 
 def _values(data: Any, data_type: _DataType, shape: tuple[int, ...]) -> np.ndarray:
@@ -80,7 +81,7 @@ def _values(data: Any, data_type: _DataType, shape: tuple[int, ...]) -> np.ndarr
     return values
 
 
-def _array_from_buffer(data: Any, data_type: _DataType, shape: tuple[int, ...], order: str) -> np.ndarray:
+def _array_from_buffer(data: Any, data_type: _DataType, shape: tuple[int, ...], order: Any) -> np.ndarray:
     return _values(data, data_type, shape).reshape(shape, order=order).copy()
 
 
@@ -137,7 +138,8 @@ _ALLOWED: dict[tuple[str, str], Any] = {
         (module, name): kind
         for module in ("builtins", "__builtin__")
         for name, kind in {
-            "set": set, "frozenset": frozenset, "complex": complex, "bytes": _no_bytes, "bytearray": _byte_array
+            "set": set, "frozenset": frozenset, "complex": complex,
+            "bytes": _no_bytes, "bytearray": _byte_array,
         }.items()
     },
     **{

@@ -12,15 +12,22 @@ from collections.abc import Iterator
 import aggdraw
 import numpy as np
 
+from signgen.poses.drawn import DrawnPoses
+from signgen.poses.openpose_drawing import HALF_WIDTH, draw_openpose_18
 from signgen.poses.sequence import PoseSequence
-from signgen.poses.skeletons import CHAINS_133, COCO_WHOLEBODY, MIDDLES_133, Chain
+from signgen.poses.skeletons import (
+    CHAINS_133,
+    COCO_WHOLEBODY,
+    LEFT_SHOULDER,
+    OPENPOSE_18,
+    RIGHT_SHOULDER,
+    Chain,
+)
 
 # HRNet scores blurred but rightly placed fingers at 0.2 to 0.4, and points it merely guesses below that.
 MIN_SCORE = 0.2
 # Line widths are given for a picture of this height (Phoenix-2014T's frames).
 REFERENCE_HEIGHT = 260
-
-CHAINS: dict[str, list[Chain]] = {COCO_WHOLEBODY: CHAINS_133}
 
 
 def draw_pose(keypoints: np.ndarray, height: int, width: int, skeleton: str = COCO_WHOLEBODY) -> np.ndarray:
@@ -30,35 +37,43 @@ def draw_pose(keypoints: np.ndarray, height: int, width: int, skeleton: str = CO
         keypoints: (K, 3) x, y in pixels of the picture and score. 0, 0 is the picture's top left corner; the
             first pixel's centre is at 0.5, 0.5.
         height, width: size of the picture.
-        skeleton: "coco-wholebody-133" or "openpose-18".
+        skeleton: "coco-wholebody-133", drawn in signgen's style, or "openpose-18", drawn in FPDM's.
 
     Returns:
         uint8 (height, width, 3), a fresh array.
     """
-    points, drawn = _drawable(np.asarray(keypoints, np.float64), height, width)
-    canvas = aggdraw.Draw("RGB", (width, height), "black")
-    for chain in CHAINS[skeleton]:
-        pen = aggdraw.Pen(chain.colour, chain.width * height / REFERENCE_HEIGHT)
-        for run in _runs(chain, drawn):
-            canvas.line([value for point in run for value in points[point]], pen)
-    return np.frombuffer(canvas.tobytes(), np.uint8).reshape(height, width, 3).copy()
+    keypoints = np.asarray(keypoints, np.float64)
+    if skeleton == OPENPOSE_18:
+        drawn = _drawn(keypoints, height, width)
+        return draw_openpose_18(keypoints[:, :2], drawn, height, width, HALF_WIDTH * height)
+    return _draw_133(keypoints, height, width)
 
 
-def draw_poses(poses: PoseSequence, height: int, width: int) -> Iterator[np.ndarray]:
-    """Draw each frame of `poses`, scaled from its own size to this one: uint8 (height, width, 3) each."""
-    scaled = poses.scaled_to((width, height))
-    for keypoints in scaled.keypoints:
+def draw_poses(poses: PoseSequence | DrawnPoses, height: int, width: int) -> Iterator[np.ndarray]:
+    """Each frame of `poses` scaled to (height, width) and drawn, or as it is drawn: uint8 (height, width, 3)."""
+    if isinstance(poses, DrawnPoses):
+        yield from poses.pictures(height, width)
+        return
+    for keypoints in poses.scaled_to((width, height)).keypoints:
         yield draw_pose(keypoints, height, width, poses.skeleton)
 
 
-def _drawable(keypoints: np.ndarray, height: int, width: int) -> tuple[list[list[float]], list[bool]]:
-    """The points followed by the derived ones, and which of them are drawn; as lists, faster to index."""
-    position, score = keypoints[:, :2], keypoints[:, 2]
-    middles = np.array(MIDDLES_133)
-    position = np.concatenate([position, position[middles].mean(1)])
-    score = np.concatenate([score, score[middles].min(1)])
-    inside = ((position >= 0) & (position <= (width, height))).all(1)
-    return position.tolist(), (inside & (score >= MIN_SCORE)).tolist()
+def _draw_133(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
+    neck = keypoints[[LEFT_SHOULDER, RIGHT_SHOULDER]]
+    points = np.concatenate([keypoints, [[*neck[:, :2].mean(0), neck[:, 2].min()]]])
+    drawn, position = _drawn(points, height, width).tolist(), points[:, :2].tolist()  # lists: faster to index
+    canvas = aggdraw.Draw("RGB", (width, height), "black")
+    for chain in CHAINS_133:
+        pen = aggdraw.Pen(chain.colour, chain.width * height / REFERENCE_HEIGHT)
+        for run in _runs(chain, drawn):
+            canvas.line([value for point in run for value in position[point]], pen)
+    return np.frombuffer(canvas.tobytes(), np.uint8).reshape(height, width, 3).copy()
+
+
+def _drawn(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """bool (K,): the points that score high enough and lie in the picture."""
+    inside = ((points[:, :2] >= 0) & (points[:, :2] <= (width, height))).all(1)
+    return inside & (points[:, 2] >= MIN_SCORE)
 
 
 def _runs(chain: Chain, drawn: list[bool]) -> Iterator[list[int]]:

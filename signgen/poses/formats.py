@@ -1,16 +1,22 @@
 """Reading pose files: the format is found from the content, never from the name."""
 
+import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from signgen.errors import UserError
 from signgen.poses.arrays import read_npy, read_npz
+from signgen.poses.deepfashion import CSV_HEADER, read_deepfashion_csv, read_deepfashion_text
+from signgen.poses.json_files import read_frames, read_json
+from signgen.poses.pickles import read_pickle
 from signgen.poses.pose_files import MAGIC, read_pose
-from signgen.poses.raw import RawPoses
+from signgen.poses.raw import RawPoses, Sequences, select
 from signgen.poses.sequence import PoseSequence, check_size
+from signgen.video.images import is_image
+from signgen.video.readers import natural_key
 
-Reader = Callable[[bytes, str | None], RawPoses]
-MAX_FILE_BYTES = 4 << 30
+MAX_BYTES = 8 << 30
 
 
 def read_poses(
@@ -20,20 +26,19 @@ def read_poses(
     size: tuple[int, int] | None = None,
     fps: float | None = None,
 ) -> PoseSequence:
-    """Read a pose file of any supported format.
+    """Read poses of any supported format.
 
     Args:
-        path: the file, or FILE::NAME to select one sequence of a file that holds many.
-        name: selects as well, where `path` is to be taken as it is.
-        size: (width, height) of the picture, used where the file does not say.
-        fps: frames per second, used where the file does not say; 25 where neither does.
+        path: a file, or a folder with one JSON file a frame; FILE::NAME selects one sequence of a file of
+        many. name: selects as well, where `path` is to be taken as it is. size: (width, height) of the
+        picture, used where the file does not say. fps: frames per second, used where the file does not say;
+        25 where neither does.
 
     Raises UserError, naming the file, for anything that is no valid pose sequence.
     """
     if size is not None:
         check_size(size)
-    raw_path, name = split_name(path, name)
-    raw = read_raw(raw_path, name)
+    raw = read_raw(path, name)
     try:
         return raw.sequence(size, fps)
     except UserError as error:
@@ -41,16 +46,13 @@ def read_poses(
 
 
 def read_raw(path: str | Path, name: str | None = None) -> RawPoses:
-    """What the file holds, as it holds it.
-
-    UserError, naming the file, for anything else than a known format.
-    """
-    path = Path(path)
-    content = _content(path)
+    """The poses as the file has them; arguments as `read_poses`. UserError, naming the file, if it cannot."""
+    file, name = split_name(path, name)
+    sequences = list_sequences(file)
     try:
-        return _reader(content)(content, name)
+        return select(sequences, name)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{file}: {error}") from error
 
 
 def split_name(path: str | Path, name: str | None = None) -> tuple[Path, str | None]:
@@ -61,18 +63,52 @@ def split_name(path: str | Path, name: str | None = None) -> tuple[Path, str | N
     return Path(text), name
 
 
-def _content(path: Path) -> bytes:
+def list_sequences(path: Path) -> Sequences:
+    """The sequences of a file by name, as yet unread. UserError, naming the file, if it holds no poses."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: too large for a pose file")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such pose file") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path}: a folder, not a pose file") from error
+        if path.is_dir():
+            return _read_folder(path)
+        status = path.stat()
+        return _read_file(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read poses ({error.strerror})") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
-def _reader(content: bytes) -> Reader:
+@lru_cache(maxsize=1)  # a corpus reads its clips one after the other from one large file
+def _read_file(path: Path, modified: int, size: int) -> Sequences:
+    if size > MAX_BYTES:
+        raise UserError("too large for a pose file")
+    content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        content = _unzipped(content)
+    return _reader(content)(content)
+
+
+def _read_folder(path: Path) -> Sequences:
+    files = sorted((p for p in path.iterdir() if p.suffix.lower() == ".json"), key=natural_key)
+    if files:
+        return read_frames([file.read_bytes() for file in files])
+    if any(is_image(p) for p in path.iterdir()):
+        raise UserError("a folder of pictures holds no key points; drawn poses are read by read_drawn_poses")
+    raise UserError("the folder holds no JSON files of poses")
+
+
+def _unzipped(content: bytes) -> bytes:
+    """gzip's content, as far as `MAX_BYTES`."""
+    try:
+        decompressor = zlib.decompressobj(wbits=31)
+        unzipped = decompressor.decompress(content, MAX_BYTES)
+    except zlib.error as error:
+        raise UserError(f"broken gzip file ({error})") from error
+    if not decompressor.eof:
+        raise UserError("the gzip file is cut off, or too large for poses")
+    return unzipped
+
+
+def _reader(content: bytes) -> Callable[[bytes], Sequences]:
+    """The reader for what the file begins with."""
     if not content:
         raise UserError("the file is empty")
     if content.startswith(b"PK"):
@@ -81,4 +117,20 @@ def _reader(content: bytes) -> Reader:
         return read_npy
     if content[:4] in MAGIC:
         return read_pose
+    if content[:1] == b"\x80" or (content[:1] in b"(]}" and content[-1:] == b"."):  # protocol 2 on; 0, 1
+        return read_pickle
+    if content.lstrip()[:1] in (b"{", b"["):
+        return read_json
+    return _read_text
+
+
+def _read_text(content: bytes) -> Sequences:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("not a pose file of any known format") from None
+    if text.startswith(CSV_HEADER):
+        return read_deepfashion_csv(text)
+    if text[:1] in "-0123456789":
+        return read_deepfashion_text(text)
     raise UserError("not a pose file of any known format")

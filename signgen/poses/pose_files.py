@@ -9,23 +9,24 @@ import numpy as np
 from signgen.errors import UserError
 from signgen.poses import layouts
 from signgen.poses.layouts import LEFT_HAND_NAMES, RIGHT_HAND_NAMES, PointMap
-from signgen.poses.raw import RawPoses
-from signgen.poses.skeletons import BODY_NAMES, FEET_NAMES, NAMES_133
+from signgen.poses.raw import RawPoses, Sequences, largest_person
+from signgen.poses.skeletons import BODY_NAMES, FEET_NAMES, NAMES_18, NAMES_133
 from signgen.video.images import one_line
 
 # The first four bytes of a file: its version, a little-endian float.
 MAGIC = {struct.pack("<f", version): version for version in (0.0, 0.1, 0.2)}
 
 
-def read_pose(content: bytes, name: str | None) -> RawPoses:
+def read_pose(content: bytes) -> Sequences:
     """Any .pose file whose components are those of COCO-WholeBody, MediaPipe Holistic or OpenPose, or some
     of them.
 
-    Of several people, the one with the highest total score is taken.
+    Of several people, the largest is taken.
     """
-    if name is not None:
-        raise UserError("it holds one sequence only; leave the name out")
-    pose = _parse(content)
+    return {"": lambda: _raw(_parse(content))}
+
+
+def _raw(pose: Any) -> RawPoses:
     layout, point_map = _family(pose.header.components)
     names = [point for component in pose.header.components for point in _point_names(component)]
     positions, scores = (
@@ -34,8 +35,10 @@ def read_pose(content: bytes, name: str | None) -> RawPoses:
     )
     if not len(positions):
         raise UserError("the pose sequence is empty: it has no frames")
-    person = int(np.nan_to_num(scores, posinf=0, neginf=0).sum((0, 2)).argmax())
-    points = np.concatenate([positions[:, person, :, :2], scores[:, person, :, None]], -1)
+    points = np.concatenate([positions[..., :2], scores[..., None]], -1)
+    if not points.size:
+        raise UserError("the pose sequence is empty: it has no people")
+    points = points[:, largest_person([points[:, person].reshape(-1, 3) for person in range(points.shape[1])])]
     dimensions = pose.header.dimensions
     size = (dimensions.width, dimensions.height) if dimensions.width and dimensions.height else None
     fps = pose.body.fps if pose.body.fps > 0 else None
@@ -58,9 +61,7 @@ def _parse(content: bytes) -> Any:
         return Pose(header, NumPyPoseBody.read(header, reader))
     except UserError:
         raise
-    except (
-        Exception
-    ) as error:  # pose-format checks nothing: struct, numpy and Unicode errors all come through
+    except Exception as error:  # pose-format checks nothing: struct, numpy and Unicode errors all come through
         raise UserError(f"broken .pose file ({one_line(error)})") from error
 
 
@@ -75,6 +76,7 @@ _HAND_NAMES = {
 # Components whose points come in a fixed order, whatever the file calls them.
 _FIXED_NAMES: dict[str, Sequence[str]] = {
     **_HAND_NAMES,
+    "BODY_18": NAMES_18,
     "BODY": BODY_NAMES + FEET_NAMES,
     "FACE": NAMES_133[23:91],
     "pose_keypoints_2d": layouts.BODY_25,
@@ -95,6 +97,8 @@ def _family(components: Sequence) -> tuple[str, PointMap]:
         "hand_right_keypoints_2d",
     }:
         return "OpenPose", layouts.IDENTITY_133
+    if "BODY_18" in names:
+        return "OpenPose COCO-18", layouts.IDENTITY_133
     if "BODY_135" in names:
         return "OpenPose 135", layouts.MAP_135
     if names & {"BODY", "LEFT_HAND", "RIGHT_HAND"}:
@@ -107,9 +111,7 @@ def _point_names(component: Any) -> list[str]:
     fixed = _FIXED_NAMES.get(component.name)
     if fixed is not None:
         if len(component.points) != len(fixed):
-            raise UserError(
-                f"component {component.name} has {len(component.points)} points, not {len(fixed)}"
-            )
+            raise UserError(f"component {component.name} has {len(component.points)} points, not {len(fixed)}")
         return list(fixed)
     if component.name == "POSE_LANDMARKS":
         return list(component.points)

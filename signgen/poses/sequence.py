@@ -40,9 +40,7 @@ class PoseSequence:
         _check_keypoints(self.keypoints, POINT_COUNT[self.skeleton], self.skeleton)
 
     @classmethod
-    def from_raw(
-        cls, keypoints: np.ndarray, size: tuple[int, int], fps: float, skeleton: str
-    ) -> "PoseSequence":
+    def from_raw(cls, keypoints: np.ndarray, size: tuple[int, int], fps: float, skeleton: str) -> "PoseSequence":
         """As the constructor, after `cleaned`."""
         return cls(cleaned(keypoints), size, fps, skeleton)
 

@@ -1,7 +1,7 @@
 """The two skeletons signgen works in: names, index constants, limbs and left/right permutations.
 
-`coco-wholebody-133` (Jin et al. 2020, "Whole-Body Human Pose Estimation in the Wild"): 17 body, 6 feet,
-68 face, 21 left hand, 21 right hand points. `openpose-18` (Cao et al. 2017): the COCO body with a neck, DeepFashion's.
+`coco-wholebody-133` (Jin et al. 2020, "Whole-Body Human Pose Estimation in the Wild"): 17 body, 6 feet, 68
+face, 21 left hand, 21 right hand points. `openpose-18` (Cao et al. 2017): the COCO body with a neck.
 Left and right are the signer's own.
 """
 

@@ -1,0 +1,61 @@
+"""Poses that exist as pictures only, as in FPDM's own data.
+
+No key points can be had from them, so they are no PoseSequence: they cannot be smoothed, flipped or aligned, only
+shown to a model that was trained on such drawings. `draw_poses` takes them in place of a PoseSequence.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.video.readers import FOLDER_FPS, ImageFolder
+
+# Drawings are lines on black; of a photograph, far less is as dark.
+DARK_LEVEL, DARK_SHARE = 24, 0.75
+
+
+@dataclass(frozen=True)
+class DrawnPoses:
+    """A folder of pose drawings, read one at a time.
+
+    Attributes:
+        reader: the pictures.
+        frames: which of them, in order.
+        fps: frames per second.
+    """
+
+    reader: ImageFolder
+    frames: range
+    fps: float = FOLDER_FPS
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, frames: slice) -> "DrawnPoses":
+        """Frames a:b; UserError where none is left."""
+        kept = self.frames[frames]
+        if not len(kept):
+            raise UserError(f"frames {frames.start}:{frames.stop} of {len(self)} poses: none is left")
+        return replace(self, frames=kept)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the drawings."""
+        return self.reader.size
+
+    def pictures(self, height: int, width: int) -> Iterator[np.ndarray]:
+        """The drawings resized to uint8 (height, width, 3) each."""
+        for index in self.frames:
+            yield np.asarray(Image.fromarray(self.reader[index]).resize((width, height), Image.Resampling.BOX))
+
+
+def read_drawn_poses(path: str | Path, fps: float | None = None) -> DrawnPoses:
+    """Read a folder of pose drawings. UserError if it has none, or if they are no drawings on black."""
+    reader = ImageFolder(path)
+    if (reader[0].max(-1) < DARK_LEVEL).mean() < DARK_SHARE:
+        raise UserError(f"{path}: these pictures are no drawings of poses; extract poses from them first")
+    return DrawnPoses(reader, range(len(reader)), fps or FOLDER_FPS)
