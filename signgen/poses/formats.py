@@ -80,17 +80,30 @@ def list_sequences(path: Path) -> Sequences:
 def _read_file(path: Path, modified: int, size: int) -> Sequences:
     if size > MAX_BYTES:
         raise UserError("too large for a pose file")
-    content = path.read_bytes()
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or head[8:] == b"AVI ":
+            raise UserError("a video holds no key points; extract them with `signgen poses extract`")
+        content = head + file.read()
     if content.startswith(b"\x1f\x8b"):
         content = _unzipped(content)
     return _reader(content)(content)
 
 
+def holds_pictures(path: Path) -> bool:
+    """Whether `path` is a folder of pictures: drawn poses, if any."""
+    return path.is_dir() and not _json_files(path) and any(is_image(p) for p in path.iterdir())
+
+
+def _json_files(path: Path) -> list[Path]:
+    return sorted((p for p in path.iterdir() if p.suffix.lower() == ".json"), key=natural_key)
+
+
 def _read_folder(path: Path) -> Sequences:
-    files = sorted((p for p in path.iterdir() if p.suffix.lower() == ".json"), key=natural_key)
+    files = _json_files(path)
     if files:
         return read_frames([file.read_bytes() for file in files])
-    if any(is_image(p) for p in path.iterdir()):
+    if holds_pictures(path):
         raise UserError("a folder of pictures holds no key points; drawn poses are read by read_drawn_poses")
     raise UserError("the folder holds no JSON files of poses")
 

@@ -58,11 +58,24 @@ def _parse(content: bytes) -> Any:
             raise UserError("its header names no points")
         if any(not c.format.startswith("XY") or not c.format.endswith("C") for c in header.components):
             raise UserError("its points must have x, y and a score")
+        _check_length(content[reader.read_offset :], header)
         return Pose(header, NumPyPoseBody.read(header, reader))
     except UserError:
         raise
     except Exception as error:  # pose-format checks nothing: struct, numpy and Unicode errors all come through
         raise UserError(f"broken .pose file ({one_line(error)})") from error
+
+
+def _check_length(body: bytes, header: Any) -> None:
+    """Version 0.1 has 16 bits for the number of frames, so pose-format goes by the file's length, and reads a file
+    that was cut off as a shorter one, with positions for scores."""
+    if round(header.version, 3) != 0.1:
+        return
+    _, frames, people = struct.unpack_from("<HHH", body)
+    frame_bytes = 4 * people * header.total_points() * (header.num_dims() + 1)
+    found, rest = divmod(len(body) - 6, frame_bytes)
+    if rest or found % 65536 != frames:
+        raise UserError(f"the file is cut off, or longer than it says: it should hold {frames} frames")
 
 
 _HAND_NAMES = {

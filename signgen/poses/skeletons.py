@@ -136,3 +136,15 @@ CHAINS_133 = (
     + _finger_chains(LEFT_HAND.start, _LEFT_FINGERS)
     + _finger_chains(RIGHT_HAND.start, _RIGHT_FINGERS)
 )
+
+# Parts for reports.
+PARTS: dict[str, dict[str, slice]] = {
+    COCO_WHOLEBODY: {
+        "body": BODY,
+        "feet": FEET,
+        "face": FACE,
+        "left hand": LEFT_HAND,
+        "right hand": RIGHT_HAND,
+    },
+    OPENPOSE_18: {"body": slice(0, 18)},
+}

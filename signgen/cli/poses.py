@@ -1,0 +1,178 @@
+"""`signgen poses`: look into pose files, convert, draw, smooth and extract them."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from signgen.cli.console import Json, report, track
+from signgen.errors import UserError
+
+app = typer.Typer(help="Pose files: what is in them, conversion, drawing, smoothing.")
+
+Source = Annotated[
+    str, typer.Argument(metavar="POSES", help="A pose file, FILE::NAME, or a folder of one JSON file a frame.")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="*.pose, *.npz, or a folder of OpenPose JSON (no suffix).")
+]
+Size = Annotated[
+    str | None, typer.Option(metavar="WIDTHxHEIGHT", help="The picture's size, where the file does not say.")
+]
+Fps = Annotated[float | None, typer.Option(help="The frame rate, where the file does not say.")]
+
+
+@app.command()
+def info(poses: Source, as_json: Json = False) -> None:
+    """Say what a pose file is: format, layout, frames, size, rate, and how much of each part was found."""
+    from signgen.poses.drawn import read_drawn_poses
+    from signgen.poses.formats import holds_pictures, list_sequences, read_raw, split_name
+
+    file, name = split_name(poses)
+    if holds_pictures(file):
+        drawn = read_drawn_poses(file)
+        result = {"path": poses, "format": "drawn poses", "frames": len(drawn), "size": drawn.size}
+        return report(result, as_json, f"{poses}: drawn poses, {len(drawn)} frames {_x(drawn.size)}, no key points")
+    names = [own for own in list_sequences(file) if own]
+    if name is None and len(names) > 1:
+        shown = names[:20] + ["..."] * (len(names) > 20)
+        text = f"{poses}: {len(names)} sequences, one is selected by FILE::NAME\n" + "\n".join(shown)
+        return report({"path": poses, "sequences": names}, as_json, text)
+    result = {"path": poses} | _described(read_raw(poses))
+    size = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
+    rate = f"{result['fps']:g} fps" if result["fps"] else "at a rate that the file does not say"
+    found = ", ".join(f"{part} {share:.0%}" for part, share in result["found"].items())
+    text = f"{result['format']}, {result['layout']}, {result['frames']} frames {size}, {rate}"
+    report(result, as_json, f"{poses}: {text}\nfound: {found}")
+
+
+@app.command()
+def convert(
+    poses: Source,
+    output: Output,
+    skeleton: Annotated[
+        Literal["coco-wholebody-133", "openpose-18"] | None, typer.Option(help="The file's own if not given.")
+    ] = None,
+    size: Size = None,
+    fps: Fps = None,
+    resample: Annotated[float | None, typer.Option(metavar="FPS", help="Interpolate to this frame rate.")] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirror, left and right exchanged.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write poses in another format, or another skeleton."""
+    import signgen.poses as library
+
+    sequence = library.read_poses(poses, size=_size(size), fps=fps)
+    if skeleton is not None:
+        sequence = library.convert(sequence, skeleton)
+    if resample is not None:
+        sequence = sequence.resampled(resample)
+    if flip:
+        sequence = sequence.flipped()
+    library.write_poses(sequence, output)
+    _written(sequence, output, as_json)
+
+
+@app.command()
+def smooth(
+    poses: Source,
+    output: Output,
+    method: Annotated[Literal["one-euro", "savitzky-golay"], typer.Option()] = "one-euro",
+    gaps: Annotated[float, typer.Option(min=0, max=60, help="Fill gaps up to this many seconds first.")] = 0.2,
+    size: Size = None,
+    fps: Fps = None,
+    as_json: Json = False,
+) -> None:
+    """Fill short gaps and steady the points."""
+    import signgen.poses as library
+    from signgen.poses.smoothing import SMOOTHERS
+
+    sequence = library.read_poses(poses, size=_size(size), fps=fps)
+    sequence = SMOOTHERS[method](library.fill_gaps(sequence, max_seconds=gaps))
+    library.write_poses(sequence, output)
+    _written(sequence, output, as_json)
+
+
+@app.command()
+def draw(
+    poses: Source,
+    output: Annotated[Path, typer.Option("--output", "-o", help="*.mp4")],
+    on: Annotated[Path | None, typer.Option(metavar="VIDEO", help="Draw over these frames.")] = None,
+    size: Size = None,
+    fps: Fps = None,
+    as_json: Json = False,
+) -> None:
+    """Draw poses as a video, on black or over the video they belong to."""
+    from signgen.poses import draw_poses, read_poses
+    from signgen.video import VideoWriter, open_video
+
+    if output.suffix.lower() != ".mp4":
+        raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
+    video = open_video(on) if on is not None else None
+    picture_size = _size(size) or (video.size if video else None)
+    sequence = read_poses(poses, size=picture_size, fps=fps or (video.fps if video else None))
+    width, height = video.size if video else sequence.size
+    drawings = draw_poses(sequence, height, width)
+    if video is not None:
+        if len(video) != len(sequence):
+            raise UserError(f"{on} has {len(video)} frames, but {poses} has {len(sequence)}")
+        drawings = (_overlaid(frame, drawing) for frame, drawing in zip(video, drawings, strict=True))
+    with VideoWriter(output, sequence.fps, (width, height), {"poses": Path(poses).name}) as writer:
+        for drawing in track(drawings, len(sequence), "Drawing"):
+            writer.write(drawing)
+    report(
+        {"output": str(output), "frames": len(sequence), "size": [width, height], "fps": sequence.fps},
+        as_json,
+        f"{output}: {len(sequence)} frames of {width}x{height} at {sequence.fps:g} fps",
+    )
+
+
+def _described(raw: Any) -> dict[str, Any]:
+    """What a RawPoses is, and the share of present points in each part of its skeleton."""
+    from signgen.poses.skeletons import PARTS
+
+    sequence = raw.sequence(size=(1, 1), fps=None)
+    parts = PARTS[raw.skeleton]
+    return {
+        "format": raw.format,
+        "layout": raw.layout,
+        "skeleton": raw.skeleton,
+        "frames": len(sequence),
+        "size": raw.size,
+        "fps": raw.fps,
+        "found": {part: round(float(sequence.present[:, where].mean()), 4) for part, where in parts.items()},
+    }
+
+
+def _x(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _overlaid(frame: Any, drawing: Any) -> Any:
+    """The drawing over the frame, as opaque as it is bright: uint8 (H, W, 3) each."""
+    opacity = drawing.max(-1, keepdims=True) / 255
+    return (frame * (1 - opacity) + drawing * opacity).astype("uint8")
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None:
+        raise UserError(f"--size {text}: expected WIDTHxHEIGHT, such as 210x260")
+    return int(match[1]), int(match[2])
+
+
+def _written(sequence: Any, output: Path, as_json: bool) -> None:
+    report(
+        {
+            "output": str(output),
+            "frames": len(sequence),
+            "size": sequence.size,
+            "fps": sequence.fps,
+            "skeleton": sequence.skeleton,
+        },
+        as_json,
+        f"{output}: {len(sequence)} frames, {sequence.skeleton}, {_x(sequence.size)}, {sequence.fps:g} fps",
+    )
