@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def produce(
     poses: PoseSequence,
     output: Path,
     *,
+    inputs: Mapping[str, Any],
     progress: Progress,
     model: str = "mini",
     seed: int = 0,
@@ -41,6 +42,7 @@ def produce(
         picture: uint8 (H, W, 3), the signer.
         poses: the movements, in pixels of a picture that they fit to.
         output: the MP4; it appears when it is complete.
+        inputs: where picture and poses come from, for the record.
         progress: wraps the stream of frames, given their number and what happens to them.
         model: an embedded model's name, a model folder or a hub id.
         device: "auto" takes CUDA where there is one.
@@ -60,6 +62,7 @@ def produce(
         for index, frame in enumerate(progress(frames, len(poses), "Rendering")):
             writer.write(driving.beside(frame, index) if driving else frame)
     record = {
+        **{name: str(value) for name, value in inputs.items() if value is not None},
         "output": str(output),
         "frames": len(poses),
         "fps": poses.fps,

@@ -132,15 +132,11 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     assert load_config(Recipe, path) == Recipe()
 
 
-yaml_like = st.text(
-    st.sampled_from("steps:optimiser.nambe-[]{}&*!|>'\"%@`#,? \n\t0123${}\\\x00é"), max_size=60
-)
+yaml_like = st.text(st.sampled_from("steps:optimiser.nambe-[]{}&*!|>'\"%@`#,? \n\t0123${}\\\x00é"), max_size=60)
 
 
 @given(content=st.one_of(yaml_like.map(str.encode), st.binary(max_size=60)))
-def test_any_file_gives_a_config_or_a_user_error(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
+def test_any_file_gives_a_config_or_a_user_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "config.yaml"
     path.write_bytes(content)
     try:

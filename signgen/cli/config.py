@@ -27,9 +27,7 @@ def list_configs(
         raise UserError(f"{folder}: no such folder; name the one that holds configuration files")
     found = {str(path): _command(path) for path in sorted(folder.rglob("*.yaml"))}
     configs = [{"config": path, "command": command} for path, command in found.items()]
-    report(
-        {"configs": configs}, as_json, "\n".join(f"{path}\n  {command}" for path, command in found.items())
-    )
+    report({"configs": configs}, as_json, "\n".join(f"{path}\n  {command}" for path, command in found.items()))
 
 
 @app.command()
@@ -51,9 +49,7 @@ def validate(config: Config, overrides: Overrides = None, as_json: Json = False)
 def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings":
     match = re.match(r"signgen train (\w+) ", _command(path))
     if not match:
-        raise UserError(
-            f"{path}: the first line must be the command that runs it, # signgen train KIND {path}"
-        )
+        raise UserError(f"{path}: the first line must be the command that runs it, # signgen train KIND {path}")
     from signgen.training import load_settings
 
     return load_settings(match[1], path, overrides or [])

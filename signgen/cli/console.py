@@ -30,6 +30,15 @@ def track(items: Iterable[Item], total: int, what: str, unit: str = "frames") ->
             meter.update(done)
 
 
+def quiet_libraries() -> None:
+    """Keep diffusers and transformers from drawing bars of their own while they load a model."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+
+
 class Meter:
     """Progress on stderr: a bar on a terminal, a line now and then elsewhere.
 
@@ -39,13 +48,15 @@ class Meter:
     def __init__(self, total: int, what: str, unit: str):
         self._total, self._what, self._unit = total, what, unit
         self._first: tuple[int, float] | None = None
+        self._state = ""  # as of the last update; empty while there is no rate
+        self._last = self._pace = 0.0  # time of the last update, seconds per item
         self._line_due = time.monotonic() + FIRST_LINE
         self._bar: Progress | None = _bar() if sys.stderr.isatty() else None
 
     def __enter__(self) -> "Meter":
         if self._bar:
             self._bar.start()
-            self._task = self._bar.add_task(self._what, total=self._total, speed="", left="-:--")
+            self._task = self._bar.add_task(self._what, total=self._total, state="")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -55,31 +66,30 @@ class Meter:
     def update(self, done: int, note: str = "") -> None:
         """`done` of the total are behind us; `note` is shown beside the rate."""
         now = time.monotonic()
-        self._first = self._first or (done, now)
-        count, seconds = done - self._first[0], now - self._first[1]
-        rate = count / seconds if count and seconds else None
-        speed = ", ".join(filter(None, [f"{rate:.3g} {self._unit}/s" if rate else "", note]))
-        if self._bar:
-            left = _clock((self._total - done) / rate) if rate else "-:--"
-            self._bar.update(self._task, completed=done, speed=speed, left=left)
-        elif rate and now >= self._line_due:
-            left = _clock((self._total - done) / rate)
-            print(f"{self._what}: {done}/{self._total}, {speed}, {left} left", file=sys.stderr, flush=True)
+        if not self._bar and self._line_due <= now and self._paused(now):
+            print(f"{self._what}: {self._state}", file=sys.stderr, flush=True)
             self._line_due = now + LINE_INTERVAL
+        self._first, self._last = self._first or (done, now), now
+        count, seconds = done - self._first[0], now - self._first[1]
+        if count and seconds:
+            self._pace = seconds / count
+            left = _clock((self._total - done) * self._pace)
+            note = f", {note}" if note else ""
+            self._state = f"{done}/{self._total}, {1 / self._pace:.3g} {self._unit}/s{note}, {left} left"
+        if self._bar:
+            self._bar.update(self._task, completed=done, state=self._state)
+
+    def _paused(self, now: float) -> bool:
+        """Whether the last update was the end of a batch: frames come in batches, whose first ones say little."""
+        return bool(self._state) and now - self._last >= self._pace / 2
 
 
 def _bar() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}"),
-        TextColumn("{task.fields[left]} left"),
-        console=Console(stderr=True),
-    )
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}")
+    return Progress(*columns, console=Console(stderr=True))
 
 
 def _clock(seconds: float) -> str:

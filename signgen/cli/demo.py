@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from signgen.cli.console import Json, report, track
+from signgen.cli.console import Json, quiet_libraries, report, track
 from signgen.cli.render import Device, Seed, check_output, describe
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
 
 
 def demo(
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")
-    ] = Path("demo.mp4"),
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")] = Path(
+        "demo.mp4"
+    ),
     seed: Seed = 0,
     device: Device = "auto",
     as_json: Json = False,
@@ -24,13 +24,12 @@ def demo(
     from signgen.video import read_image
 
     check_output(output, inputs=[])
-    picture = read_image(EXAMPLE / "source.png")
-    poses = read_poses(EXAMPLE / "poses.npz")
+    inputs = {"frame": EXAMPLE / "source.png", "poses": EXAMPLE / "poses.npz"}
+    picture, poses = read_image(inputs["frame"]), read_poses(inputs["poses"])
 
     from signgen.production import produce
 
-    result = produce(picture, poses, output, progress=track, seed=seed, device=device)
-    text = (
-        f"{describe(result)}\nThe signer of {EXAMPLE / 'source.png'} in the poses of {EXAMPLE / 'poses.npz'}."
-    )
+    quiet_libraries()
+    result = produce(picture, poses, output, inputs=inputs, progress=track, seed=seed, device=device)
+    text = f"{describe(result)}\nThe signer of {inputs['frame']} in the poses of {inputs['poses']}."
     report(result, as_json, text)

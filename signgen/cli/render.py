@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, report, track
+from signgen.cli.console import Json, quiet_libraries, report, track
 from signgen.errors import UserError
 
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same video.")]
@@ -14,19 +14,13 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
 
 
 def render(
-    frame: Annotated[
-        Path, typer.Argument(metavar="FRAME", help="A picture of the signer, or a video of them.")
-    ],
+    frame: Annotated[Path, typer.Argument(metavar="FRAME", help="A picture of the signer, or a video of them.")],
     poses: Annotated[Path, typer.Argument(metavar="POSES", help="A pose file.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")],
-    model: Annotated[
-        str, typer.Option(help="An embedded model's name, a model folder or a hub id.")
-    ] = "mini",
+    model: Annotated[str, typer.Option(help="An embedded model's name, a model folder or a hub id.")] = "mini",
     steps: Annotated[int | None, typer.Option(min=1, max=1000, help="Sampling steps.")] = None,
     solver: Annotated[Literal["ddim", "ddpm", "dpm++", "unipc"] | None, typer.Option()] = None,
-    guidance: Annotated[
-        float | None, typer.Option(min=0, max=100, help="Both guidance weights at once.")
-    ] = None,
+    guidance: Annotated[float | None, typer.Option(min=0, max=100, help="Both guidance weights at once.")] = None,
     guidance_source: Annotated[
         float | None, typer.Option(min=0, max=100, help="Weight of pose and appearance.")
     ] = None,
@@ -74,10 +68,12 @@ def render(
 
     from signgen.production import Driving, produce
 
+    quiet_libraries()
     result = produce(
         picture,
         sequence,
         output,
+        inputs={"frame": frame, "poses": poses, "frames": frames, "side_by_side": side_by_side},
         progress=track,
         model=model,
         seed=seed,

@@ -114,9 +114,7 @@ def test_terminating_unwinds_the_stack_and_restores_the_handler(monkeypatch: pyt
 
 def test_the_installed_command(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("signgen")
-    done = subprocess.run(
-        [command, "render", "no.png", "no.npz", "-o", "out.mp4"], capture_output=True, cwd=tmp_path
-    )
+    done = subprocess.run([command, "render", "no.png", "no.npz", "-o", "out.mp4"], capture_output=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == b"signgen: no.png: no such picture\n"
     assert done.stdout == b""

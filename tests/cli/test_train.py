@@ -8,9 +8,7 @@ from tests.cli.conftest import Cli
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-@pytest.mark.parametrize(
-    "path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS))
-)
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_config_is_valid_and_says_how_to_run_it(cli: Cli, path: Path) -> None:
     first = path.read_text().splitlines()[0]
     assert first.startswith("# signgen train ")
