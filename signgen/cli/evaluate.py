@@ -1,0 +1,82 @@
+"""`signgen evaluate`: scores of generated clips against reference clips."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from signgen.cli.console import Json, report, track
+
+if TYPE_CHECKING:
+    from signgen.evaluation import Evaluation
+
+ARROW = {"higher": "↑", "lower": "↓", "": " "}
+
+
+def evaluate(
+    generated: Annotated[
+        Path, typer.Argument(metavar="GENERATED", help="A video, a folder of pictures, or a tree of them.")
+    ],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Likewise; trees are paired by name.")],
+    poses: Annotated[
+        Path | None,
+        typer.Option(help="The reference's poses: a file, a file of many clips, or a folder with a file per clip."),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="Which metrics; 'all' for all of them.")
+    ] = None,
+    start: Annotated[
+        int,
+        typer.Option("--from", min=0, metavar="N", help="First frame that counts; 1 skips the source frame."),
+    ] = 0,
+    resize: Annotated[
+        bool, typer.Option("--resize", help="Resize generated frames to the reference's size (bicubic).")
+    ] = False,
+    per_clip: Annotated[Path | None, typer.Option(metavar="CSV", help="Write one row per clip.")] = None,
+    device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ...")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Score generated clips against reference clips, every number with its protocol."""
+    from signgen.evaluation import evaluate as run
+    from signgen.metrics import DEFAULT_METRICS, METRICS
+
+    names = tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else DEFAULT_METRICS
+    result = run(
+        generated,
+        reference,
+        poses,
+        metrics=[name.strip() for name in names],
+        start=start,
+        resize=resize,
+        device=device,
+        progress=lambda pairs, total: track(pairs, total, "evaluate", "clips"),
+    )
+    if per_clip is not None:
+        result.write_csv(per_clip)
+    report(result.to_dict(), as_json, describe(result))
+
+
+def describe(result: "Evaluation") -> str:
+    """The table, and what was left out."""
+    frames = sum(clip.frames for clip in result.clips)
+    lines = [
+        f"{len(result.clips)} {'clip' if len(result.clips) == 1 else 'clips'}, {frames} frames "
+        f"({result.protocol['frames']}) of {', '.join(result.protocol['sizes'])}; "
+        f"resizing: {result.protocol['resizing']}",
+        "",
+        f"{'':24} {'value':>9}  {'95 % interval':>19}  {'values':>8}",
+    ]
+    for name, quantity in result.quantities.items():
+        score = result.scores[name]
+        interval = f"{score.low:.4f} .. {score.high:.4f}" if score.low == score.low else "-"
+        value = f"{score.value:.4f}" if score.count else "-"
+        title = f"{name} {ARROW[quantity.better]} {quantity.unit}".rstrip()
+        count = f"{score.count:>8}  per {quantity.per}: {quantity.protocol}"
+        lines.append(f"{title:24} {value:>9}  {interval:>19}  {count}")
+    lines += [f"{name}: not computed: {reason}" for name, reason in result.unavailable.items()]
+    lines += [f"not scored: {reason}" for reason in result.unscored.values()]
+    for side, names in (("generated", result.only_generated), ("reference", result.only_reference)):
+        if names:
+            some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            lines.append(f"not paired: {len(names)} {side} clips: {some}")
+    return "\n".join(lines)

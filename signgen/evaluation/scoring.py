@@ -1,0 +1,172 @@
+"""`evaluate`.
+
+Pair clips, stream their frames through the metrics, add up. Memory does not grow with the frames.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from signgen.errors import UserError
+from signgen.evaluation.pairing import ClipPair, Poses, find_poses, pair_clips
+from signgen.evaluation.scores import ClipScores, Evaluation, pool
+from signgen.metrics import DEFAULT_METRICS, METRICS, AveragedMetric
+from signgen.poses.skeletons import COCO_WHOLEBODY
+from signgen.video import VideoReader, open_video
+
+CHUNK_PIXELS = 1 << 20  # frames are scored in chunks of about this size: 19 frames of 210x260
+Progress = Callable[[Iterable[ClipPair], int], Iterable[ClipPair]]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What the metrics are given: frames from `start` on; generated frames resized (bicubic) or not."""
+
+    start: int = 0
+    resize: bool = False
+
+    def in_words(self) -> dict[str, str]:
+        frames = "all" if self.start == 0 else f"from frame {self.start} on, counted from 0"
+        resized = "generated frames, bicubic, to the reference's size" if self.resize else "none"
+        return {"frames": frames, "resizing": resized}
+
+
+def evaluate(
+    generated: Path | str,
+    reference: Path | str,
+    poses: Poses | None = None,
+    *,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    start: int = 0,
+    resize: bool = False,
+    device: str = "cpu",
+    progress: Progress = lambda pairs, total: pairs,
+) -> Evaluation:
+    """Score generated clips against reference clips.
+
+    Args:
+        generated, reference: a video, a folder of pictures, or trees of these, paired by name.
+        poses: the reference's, in COCO-WholeBody points: a file, a folder of files, or a mapping from clip
+            names. metrics: names out of `METRICS`. start: the first frame that counts; 1 leaves out the frame
+            that was given as source. resize: bring generated frames to the reference's size; otherwise other
+            sizes are not scored. device: where the metrics compute. progress: wraps the iteration over pairs,
+            given their number.
+
+    Clips that cannot be scored, and metrics that cannot be computed, are listed in the result with the
+    reason. Raises UserError where no clip can be scored or a name is unknown.
+    """
+    pairing = pair_clips(Path(generated), Path(reference))
+    chosen, unavailable = make_metrics(metrics, poses is not None, device)
+    protocol = Protocol(start, resize)
+    single = len(pairing.pairs) == 1
+    clips, unscored = [], {}
+    for pair in progress(pairing.pairs, len(pairing.pairs)):
+        try:
+            keypoints = _checked_keypoints(pair, poses, protocol, single)
+        except UserError as error:
+            unscored[pair.name] = str(error)
+            continue
+        clips.append(score_clip(pair, keypoints, chosen, protocol))
+    if not clips:
+        raise UserError(next(iter(unscored.values())))
+    quantities = {quantity.name: quantity for metric in chosen for quantity in metric.quantities}
+    return Evaluation(
+        protocol=protocol.in_words() | {"sizes": sorted({"{}x{}".format(*clip.size) for clip in clips})},
+        quantities=quantities,
+        scores={name: pool(clips, name) for name in quantities},
+        clips=clips,
+        unavailable=unavailable,
+        unscored=unscored,
+        only_generated=pairing.only_generated,
+        only_reference=pairing.only_reference,
+    )
+
+
+def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[AveragedMetric], dict[str, str]]:
+    """The metrics, and for those that cannot be computed the reason. UserError for an unknown name."""
+    chosen, unavailable = [], {}
+    for name in dict.fromkeys(names):
+        if name not in METRICS:
+            near = get_close_matches(name, METRICS, n=1) or list(METRICS)
+            raise UserError(f"unknown metric {name!r}; did you mean {', '.join(near)}?")
+        try:
+            metric = METRICS[name]().to(device)
+        except UserError as error:
+            unavailable[name] = str(error)
+            continue
+        if metric.needs_keypoints and not poses:
+            unavailable[name] = "it needs the reference's poses (--poses)"
+        else:
+            chosen.append(metric)
+    if not chosen:
+        raise UserError(f"nothing to compute: {'; '.join(f'{n}: {why}' for n, why in unavailable.items())}")
+    return chosen, unavailable
+
+
+def score_clip(
+    pair: ClipPair, keypoints: Tensor | None, metrics: Sequence[AveragedMetric], protocol: Protocol
+) -> ClipScores:
+    """Stream one pair of clips through the metrics. UserError where a frame cannot be read."""
+    for metric in metrics:
+        metric.reset()
+    device = metrics[0].device
+    with open_video(pair.generated) as generated, open_video(pair.reference) as reference:
+        scores = ClipScores(pair.name, 0, reference.size)
+        for ours, theirs in _chunks(generated, reference, protocol):
+            points = None
+            if keypoints is not None:
+                points = keypoints[scores.frames : scores.frames + len(ours)].to(device)
+            for metric in metrics:
+                metric.update(ours.to(device), theirs.to(device), points)
+            scores.frames += len(ours)
+    for metric in metrics:
+        for quantity, total, count in zip(metric.quantities, metric.total, metric.count, strict=True):
+            scores.totals[quantity.name], scores.counts[quantity.name] = float(total), int(count)
+    return scores
+
+
+def _checked_keypoints(pair: ClipPair, poses: Poses | None, protocol: Protocol, single: bool) -> Tensor | None:
+    """The keypoints of the frames that count, (F, 133, 3); UserError where the pair cannot be scored."""
+    with open_video(pair.generated) as generated, open_video(pair.reference) as reference:
+        _check_pair(pair, generated, reference, protocol)
+        if poses is None:
+            return None
+        sequence = find_poses(poses, pair.name, size=reference.size, fps=reference.fps, single=single)
+        if len(sequence) != len(reference):
+            raise UserError(f"{pair.name}: {len(sequence)} poses for {len(reference)} frames")
+        if sequence.skeleton != COCO_WHOLEBODY:
+            raise UserError(f"{pair.name}: the poses have no hands; COCO-WholeBody points are needed")
+        return torch.from_numpy(sequence.keypoints[protocol.start :])
+
+
+def _check_pair(pair: ClipPair, generated: VideoReader, reference: VideoReader, protocol: Protocol) -> None:
+    if len(generated) != len(reference):
+        raise UserError(f"{pair.name}: {len(generated)} generated frames, {len(reference)} reference frames")
+    if len(reference) <= protocol.start:
+        raise UserError(f"{pair.name}: none of its {len(reference)} frames is left from frame {protocol.start} on")
+    if generated.size != reference.size and not protocol.resize:
+        ours, theirs = ("{}x{}".format(*video.size) for video in (generated, reference))
+        raise UserError(f"{pair.name}: generated frames are {ours}, reference frames {theirs}; --resize resizes them")
+
+
+def _chunks(generated: VideoReader, reference: VideoReader, protocol: Protocol) -> Iterator[tuple[Tensor, Tensor]]:
+    """Consecutive frames of both, uint8 (F, H, W, 3)."""
+    width, height = reference.size
+    ours = (_resized(frame, reference.size) for frame in islice(generated, protocol.start, None))
+    both = zip(ours, islice(reference, protocol.start, None), strict=True)
+    while chunk := list(islice(both, max(1, CHUNK_PIXELS // (width * height)))):
+        a, b = (torch.from_numpy(np.stack(frames)) for frames in zip(*chunk, strict=True))
+        yield a, b
+
+
+def _resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if frame.shape[1::-1] == size:
+        return frame
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))

@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from signgen.cli import main
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> tuple[str, str]:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 48, 64, 3), np.uint8)
+    for name, clip in zip("gr", pictures, strict=True):
+        (tmp_path / name).mkdir()
+        for i, picture in enumerate(clip):
+            Image.fromarray(picture).save(tmp_path / name / f"{i}.png")
+    return str(tmp_path / "g"), str(tmp_path / "r")
+
+
+def test_table(clips, capsys) -> None:
+    assert main(["evaluate", *clips]) == 0
+    out = capsys.readouterr().out
+    assert "1 clip, 4 frames (all) of 64x48; resizing: none" in out
+    assert "ssim ↑" in out
+    assert "per frame: Gaussian window, sigma 1.5" in out
+    assert "hand-ssim: not computed: it needs the reference's poses (--poses)" in out
+
+
+def test_json_poses_and_rows(clips, tmp_path: Path, capsys) -> None:
+    np.savez(tmp_path / "poses.npz", keypoints=np.full((4, 133, 3), 20.0))
+    arguments = ["--poses", str(tmp_path / "poses.npz"), "--from", "1", "--per-clip", str(tmp_path / "a.csv")]
+    assert main(["evaluate", *clips, *arguments, "--metrics", "ssim, hand-ssim", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {name: score["count"] for name, score in found["metrics"].items()} == {
+        "ssim": 3,
+        "hand-ssim": 6,
+        "hands-present": 6,
+    }
+    assert (tmp_path / "a.csv").read_text().startswith("clip,frames,ssim,ssim-count,")
+
+
+def test_errors_are_one_line(clips, tmp_path: Path, capsys) -> None:
+    for arguments in (
+        [clips[0], str(tmp_path / "none")],
+        [*clips, "--metrics", "sim"],
+        [*clips, "--poses", str(tmp_path / "none.npz")],
+        [*clips, "--from", "4"],
+    ):
+        assert main(["evaluate", *arguments]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1

@@ -1,0 +1,125 @@
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.evaluation import evaluate
+from signgen.metrics import psnr, ssim
+from signgen.poses import PoseSequence
+
+
+def frames_of(folder: Path) -> torch.Tensor:
+    paths = sorted(folder.iterdir(), key=lambda path: int(path.stem))
+    return torch.from_numpy(np.stack([np.asarray(Image.open(path)) for path in paths]))
+
+
+def poses(frames: int, size: tuple[int, int] = (64, 48)) -> PoseSequence:
+    keypoints = np.full((frames, 133, 3), 20, np.float32)
+    keypoints[..., 2] = 1
+    return PoseSequence(keypoints, size, 25.0, "coco-wholebody-133")
+
+
+def test_one_clip(write_clip) -> None:
+    a, b = write_clip("a", 5), write_clip("b", 5, seed=1)
+    found = evaluate(a, b, metrics=["ssim", "psnr"])
+    assert found["ssim"] == pytest.approx(float(ssim(frames_of(a), frames_of(b)).mean()))
+    assert found["psnr"] == pytest.approx(float(psnr(frames_of(a), frames_of(b)).mean()))
+    assert found.scores["ssim"].count == 5
+    assert math.isnan(found.scores["ssim"].low)  # one clip has no interval
+
+
+def test_chunks_do_not_matter(write_clip, monkeypatch) -> None:
+    a, b = write_clip("a", 7), write_clip("b", 7, seed=1)
+    whole = evaluate(a, b, metrics=["ssim"])
+    monkeypatch.setattr("signgen.evaluation.scoring.CHUNK_PIXELS", 2 * 64 * 48)
+    assert evaluate(a, b, metrics=["ssim"])["ssim"] == pytest.approx(whole["ssim"])
+
+
+def test_start_leaves_out_the_first_frames(write_clip) -> None:
+    a, b = write_clip("a", 5), write_clip("b", 5, seed=1)
+    found = evaluate(a, b, {"b": poses(5)}, metrics=["ssim", "hand-ssim"], start=1)
+    assert found["ssim"] == pytest.approx(float(ssim(frames_of(a)[1:], frames_of(b)[1:]).mean()))
+    assert found.scores["hand-ssim"].count == 8
+    assert found.protocol["frames"] == "from frame 1 on, counted from 0"
+    with pytest.raises(UserError, match="none of its 5 frames is left from frame 5 on"):
+        evaluate(a, b, metrics=["ssim"], start=5)
+
+
+def test_totals_count_frames_and_intervals_hold_the_value(write_clip, tmp_path: Path) -> None:
+    for i in range(6):
+        write_clip(f"g/{i}", 1 + i, seed=i)
+        write_clip(f"r/{i}", 1 + i, seed=10 + i)
+    found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["psnr"])
+    ours, theirs = (torch.cat([frames_of(tmp_path / t / str(i)) for i in range(6)]) for t in "gr")
+    assert found["psnr"] == pytest.approx(float(psnr(ours, theirs).mean()))
+    score = found.scores["psnr"]
+    assert score.low < score.value < score.high < score.low + 1
+
+
+def test_what_cannot_be_scored_is_said(write_clip, tmp_path: Path) -> None:
+    for name, frames, size in (("good", 3, (64, 48)), ("short", 2, (64, 48)), ("small", 3, (32, 24))):
+        write_clip(f"g/{name}", frames, size)
+        write_clip(f"r/{name}")
+    write_clip("r/alone")
+    found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["ssim", "hand-ssim"])
+    assert [clip.name for clip in found.clips] == ["good"]
+    assert found.unscored == {
+        "short": "short: 2 generated frames, 3 reference frames",
+        "small": "small: generated frames are 32x24, reference frames 64x48; --resize resizes them",
+    }
+    assert found.unavailable == {"hand-ssim": "it needs the reference's poses (--poses)"}
+    assert found.only_reference == ["alone"]
+
+
+def test_resize_is_bicubic(write_clip) -> None:
+    a, b = write_clip("a", 2, (32, 24)), write_clip("b", 2)
+    resized = torch.stack(
+        [torch.from_numpy(np.array(Image.open(a / f"{i}.png").resize((64, 48), 3))) for i in range(2)]
+    )
+    found = evaluate(a, b, metrics=["psnr"], resize=True)
+    assert found["psnr"] == pytest.approx(float(psnr(resized, frames_of(b)).mean()))
+    assert "bicubic" in found.protocol["resizing"]
+
+
+def test_poses_must_fit(write_clip) -> None:
+    a, b = write_clip("a"), write_clip("b")
+    with pytest.raises(UserError, match="b: 4 poses for 3 frames"):
+        evaluate(a, b, {"b": poses(4)})
+    body = PoseSequence(np.ones((3, 18, 3), np.float32), (64, 48), 25.0, "openpose-18")
+    with pytest.raises(UserError, match="no hands"):
+        evaluate(a, b, {"b": body})
+
+
+def test_unknown_metric_names_the_nearest(write_clip) -> None:
+    a = write_clip("a")
+    with pytest.raises(UserError, match=r"unknown metric 'sssim'; did you mean ssim\?"):
+        evaluate(a, a, metrics=["sssim"])
+    with pytest.raises(UserError, match="nothing to compute: hand-ssim: it needs the reference's poses"):
+        evaluate(a, a, metrics=["hand-ssim"])
+
+
+def test_a_broken_picture_is_an_error(write_clip) -> None:
+    a, b = write_clip("a"), write_clip("b")
+    (a / "1.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    with pytest.raises(UserError, match=r"1\.png"):
+        evaluate(a, b)
+
+
+def test_json_and_csv(write_clip, tmp_path: Path) -> None:
+    write_clip("g/a"), write_clip("g/b"), write_clip("r/a"), write_clip("r/b", seed=1)
+    found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["ssim", "psnr"])
+    as_json = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert as_json["metrics"]["psnr"]["value"] == "Infinity"
+    assert as_json["metrics"]["psnr"]["low"] is None
+    assert as_json["metrics"]["ssim"]["count"] == 6
+    assert "sigma 1.5" in as_json["metrics"]["ssim"]["protocol"]
+    found.write_csv(tmp_path / "clips.csv")
+    rows = list(csv.DictReader((tmp_path / "clips.csv").open()))
+    assert [(row["clip"], row["frames"], row["ssim-count"]) for row in rows] == [("a", "3", "3"), ("b", "3", "3")]
+    assert float(rows[0]["ssim"]) == pytest.approx(1)
