@@ -118,13 +118,16 @@ def _storage(content: bytes) -> Any:
     return torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
 
 
-def _tensor(storage: Any, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Any:
+def _tensor(storage: Any, offset: int, shape: Any, stride: Any, *_: Any) -> Any:
     import torch
 
     if not isinstance(storage, torch.storage.TypedStorage):
         raise _Refused("it builds a tensor of something that is no storage")
-    tensor = torch.empty(0, dtype=storage.dtype)
-    return tensor.set_(storage._untyped_storage, offset, shape, stride)  # checks the bounds
+    untyped = storage._untyped_storage
+    last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
+    if min(offset, *shape, *stride) < 0 or (math.prod(shape) and last >= untyped.nbytes() // storage.dtype.itemsize):
+        raise ValueError("the tensor reaches beyond its storage")  # set_ would grow the storage
+    return torch.empty(0, dtype=storage.dtype).set_(untyped, offset, shape, stride)
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {

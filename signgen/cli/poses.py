@@ -32,14 +32,16 @@ def info(poses: Source, as_json: Json = False) -> None:
     file, name = split_name(poses)
     if holds_pictures(file):
         drawn = read_drawn_poses(file)
-        result = {"path": poses, "format": "drawn poses", "frames": len(drawn), "size": drawn.size}
-        return report(result, as_json, f"{poses}: drawn poses, {len(drawn)} frames {_x(drawn.size)}, no key points")
+        drawn_result = {"path": poses, "format": "drawn poses", "frames": len(drawn), "size": drawn.size}
+        return report(
+            drawn_result, as_json, f"{poses}: drawn poses, {len(drawn)} frames {_x(drawn.size)}, no key points"
+        )
     names = [own for own in list_sequences(file) if own]
     if name is None and len(names) > 1:
         shown = names[:20] + ["..."] * (len(names) > 20)
         text = f"{poses}: {len(names)} sequences, one is selected by FILE::NAME\n" + "\n".join(shown)
         return report({"path": poses, "sequences": names}, as_json, text)
-    result = {"path": poses} | _described(read_raw(poses))
+    result: dict[str, Any] = {"path": poses} | _described(read_raw(poses))
     size = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
     rate = f"{result['fps']:g} fps" if result["fps"] else "at a rate that the file does not say"
     found = ", ".join(f"{part} {share:.0%}" for part, share in result["found"].items())

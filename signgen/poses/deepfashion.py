@@ -10,7 +10,7 @@ from signgen.errors import UserError
 from signgen.poses.raw import RawPoses, Sequences
 from signgen.poses.skeletons import NAMES_18
 
-# methods.md B.2: x' = (x - 40) W / 176, y' = y H / 256, -1 = missing
+# FPDM: x' = (x - 40) W / 176, y' = y H / 256, -1 = missing
 PAD, SIZE = 40, (176, 256)
 CSV_HEADER = "name:keypoints_y:keypoints_x"
 _ROW = re.compile(r"(.+?): (\[[-0-9, ]*\]): (\[[-0-9, ]*\])")

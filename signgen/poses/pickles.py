@@ -29,6 +29,8 @@ def read_pickle(content: bytes) -> Sequences:
 def _sequence(entry: Any) -> RawPoses:
     if isinstance(entry, Mapping):
         entry = next((entry[key] for key in KEYS if key in entry), None)
+        if entry is None:
+            raise UserError("the entry has no key points")
     if hasattr(entry, "detach"):  # a tensor; torch need not be imported to find out
         entry = entry.detach().float().numpy()
     if isinstance(entry, list):

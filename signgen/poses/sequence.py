@@ -1,6 +1,6 @@
 """PoseSequence: the one thing that every pose format becomes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class PoseSequence:
     Raises UserError for anything else: no frames, another number of points, non-finite numbers, absurd sizes.
     """
 
-    keypoints: np.ndarray
+    keypoints: np.ndarray = field(repr=False)
     size: tuple[int, int]
     fps: float
     skeleton: str

@@ -28,6 +28,8 @@ def read_image(path: str | Path) -> np.ndarray:
                 return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such picture") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path}: a folder, not a picture") from error
     except UnidentifiedImageError as error:
         raise UserError(f"{path}: not a picture, or of a format that Pillow cannot read") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -82,9 +82,7 @@ class ImageFolder(VideoReader):
         frame = read_image(path)
         if frame.shape[1::-1] != self.size:
             (width, height), first = self.size, self.paths[0].name
-            raise UserError(
-                f"{path}: {frame.shape[1]}x{frame.shape[0]} pixels, but {first} has {width}x{height}"
-            )
+            raise UserError(f"{path}: {frame.shape[1]}x{frame.shape[0]} pixels, but {first} has {width}x{height}")
         return frame
 
 

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.video import read_image
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+def test_rgb_comes_as_it_is(tmp_path):
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    assert (read_image(tmp_path / "a.png") == PICTURE).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA", "LA", "I;16", "F"])
+def test_every_mode_becomes_rgb(tmp_path, mode):
+    suffix = "tif" if mode in ("CMYK", "F") else "png"
+    Image.new(mode, (8, 6)).save(tmp_path / f"a.{suffix}")
+    picture = read_image(tmp_path / f"a.{suffix}")
+    assert picture.shape == (6, 8, 3)
+    assert picture.dtype == np.uint8
+
+
+def test_sixteen_bits_are_brought_to_eight(tmp_path):
+    Image.fromarray(np.array([[0, 256, 65535]], np.uint16)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png")[0, :, 0].tolist() == [0, 1, 255]
+
+
+def test_transparency_lies_on_black(tmp_path):
+    picture = np.dstack([PICTURE, np.full((6, 8), 0, np.uint8)])
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    assert not read_image(tmp_path / "a.png").any()
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned right by a quarter
+    Image.fromarray(PICTURE).save(tmp_path / "a.png", exif=exif)
+    assert (read_image(tmp_path / "a.png") == np.rot90(PICTURE, -1)).all()
+
+
+def test_missing_broken_and_huge_pictures(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"a\.png: no such picture"):
+        read_image(tmp_path / "a.png")
+    with pytest.raises(UserError, match="a folder, not a picture"):
+        read_image(tmp_path)
+    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    with pytest.raises(UserError, match="too large"):
+        read_image(tmp_path / "a.png")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=100), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"GIF89a"]))
+def test_any_bytes_are_a_picture_or_a_user_error(tmp_path_factory, content, start):
+    path = tmp_path_factory.getbasetemp() / "any.png"
+    path.write_bytes(start + content)
+    try:
+        assert read_image(path).ndim == 3
+    except UserError as error:
+        assert "\n" not in str(error)
