@@ -48,9 +48,7 @@ def check(
     wrong = len({problem.clip for problem in problems})
     lines.append(f"{len(corpus)} clips, {len(problems)} problems in {wrong} of them")
     found = [{**asdict(problem), "file": str(problem.file)} for problem in problems]
-    report(
-        {"corpus": root, "split": split, "clips": len(corpus), "problems": found}, as_json, "\n".join(lines)
-    )
+    report({"corpus": root, "split": split, "clips": len(corpus), "problems": found}, as_json, "\n".join(lines))
     if problems:
         raise typer.Exit(INCONSISTENT)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from signgen.data.corpus import Clip, Corpus
 from signgen.data.parallel import for_each_clip
+from signgen.data.pose_files import PoseFiles
 from signgen.errors import UserError
 from signgen.poses import PoseSequence
 from signgen.video import VideoReader
@@ -38,7 +39,8 @@ def check_corpus(corpus: Corpus, decode: bool = True) -> list[Problem]:
     numbers of frames that differ between frames, poses and the corpus's tables; frames of another size than
     most clips have; poses without points or outside their picture.
     """
-    findings = for_each_clip(lambda clip: _check_clip(corpus[clip], decode), len(corpus), "checking clips")
+    files = PoseFiles(clip.poses for clip in corpus)
+    findings = for_each_clip(lambda clip: _check_clip(corpus[clip], files, decode), len(corpus), "checking clips")
     sizes = Counter(finding.size for finding in findings if finding.size)
     usual = sizes.most_common(1)[0][0] if sizes else None
     problems = []
@@ -54,13 +56,13 @@ def _unusual(size: tuple[int, int] | None, usual: tuple[int, int] | None, sizes:
     return f"frames of {width}x{height}, but {sizes[usual]} clips have {usual_width}x{usual_height}"
 
 
-def _check_clip(clip: Clip, decode: bool) -> _Finding:
+def _check_clip(clip: Clip, files: PoseFiles, decode: bool) -> _Finding:
     try:
         reader = clip.open()
     except UserError as error:
         return _Finding([Problem(clip.name, clip.frames, _message(error, clip.frames))], None)
     with reader:
-        problems = [*_check_frames(clip, reader, decode), *_check_poses(clip, reader)]
+        problems = [*_check_frames(clip, reader, decode), *_check_poses(clip, files, reader)]
         return _Finding(problems, reader.size)
 
 
@@ -79,9 +81,9 @@ def _check_frames(clip: Clip, reader: VideoReader, decode: bool) -> Iterator[Pro
             yield Problem(clip.name, clip.frames, f"frame {index}: {_message(error, clip.frames)}")
 
 
-def _check_poses(clip: Clip, reader: VideoReader) -> Iterator[Problem]:
+def _check_poses(clip: Clip, files: PoseFiles, reader: VideoReader) -> Iterator[Problem]:
     try:
-        poses = clip.read_poses()
+        poses = clip.read_poses(files.open)
     except UserError as error:
         yield Problem(clip.name, clip.poses or clip.frames, _message(error, clip.poses or clip.frames))
         return

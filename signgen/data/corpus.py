@@ -1,13 +1,14 @@
 """What a corpus is: a list of clips, each with its frames and its poses."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from signgen.data.archives import is_pickle, read_archived_poses
 from signgen.errors import UserError
-from signgen.poses import PoseSequence, read_poses
+from signgen.poses import PoseSequence
+from signgen.poses.formats import list_sequences
+from signgen.poses.raw import Sequences, select
 from signgen.video import VideoReader, open_video
 
 
@@ -34,19 +35,21 @@ class Clip:
         """Opens the frames. Raises UserError if they are missing or broken."""
         return open_video(self.frames)
 
-    def read_poses(self) -> PoseSequence:
-        """Reads the poses, in pixels of the frames.
+    def read_poses(self, open_file: Callable[[Path], Sequences] = list_sequences) -> PoseSequence:
+        """Reads the poses, in pixels of the picture that the file names, or else of `pose_size` or the frames.
 
-        Pose files that do not say which picture their pixels refer to are taken to refer to the clip's own
-        frames. Raises UserError if there are none or they cannot be read.
+        `open_file` opens a pose file; see PoseFiles. Raises UserError if there are no poses or they cannot be
+        read.
         """
         if self.poses is None:
             raise UserError(f"{self.frames}: clip has no poses; make them with `signgen poses extract`")
         with self.open() as reader:
             size, fps = self.pose_size or reader.size, reader.fps
-        if self.pose_name is not None and is_pickle(self.poses):
-            return read_archived_poses(self.poses, self.pose_name, size, fps)
-        return read_poses(self.poses, name=self.pose_name, size=size, fps=fps)
+        sequences = open_file(self.poses)
+        try:
+            return select(sequences, self.pose_name).sequence(size, fps)
+        except UserError as error:
+            raise UserError(f"{self.poses}: {error}") from error
 
 
 @dataclass(frozen=True)

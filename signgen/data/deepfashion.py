@@ -10,9 +10,8 @@ each: OpenPose's 18 points in 256x256 pictures, of which 40 columns are white at
 Published results are at sizes (256, 176) and (512, 352); both come from the same pictures and points.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -20,22 +19,20 @@ import numpy as np
 
 from signgen.data.corpus import Clip, Corpus
 from signgen.data.deepfashion_lists import (
-    POINTS,
     PicturePair,
-    read_keypoint_table,
+    picture_key,
     read_pairs,
     read_picture_list,
 )
 from signgen.data.pairs import Triple
 from signgen.errors import UserError
-from signgen.poses import PoseSequence
+from signgen.poses import PoseSequence, read_poses
+from signgen.poses.formats import list_sequences
+from signgen.poses.raw import Sequences
 from signgen.video import VideoReader, read_image
 
 PICTURE_PLACES = ("img", "img_highres")
 SPLITS = ("train", "test")
-POSE_SIZE = (176, 256)
-MARGIN = 40.0
-"""The points refer to 256x256 pictures in which the 176 columns of the garment begin here."""
 
 
 class PictureReader(VideoReader):
@@ -70,27 +67,29 @@ class Garment(Clip):
     """The keys of the pictures."""
     pictures: Path = Path()
     """The folder that the keys are relative to."""
+    spellings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The names of the views in the table of key points, if `poses` is one."""
 
     def open(self) -> VideoReader:
         """Opens the pictures. Raises UserError if the first is missing or broken."""
         return PictureReader([self.pictures / f"{view}.jpg" for view in self.views])
 
-    def read_poses(self) -> PoseSequence:
+    def read_poses(self, open_file: Callable[[Path], Sequences] = list_sequences) -> PoseSequence:
         """Reads the poses of the views, in pixels of 176x256. Raises UserError if one has none."""
-        if self.poses is None:
-            raise UserError(f"{self.frames}: no key points for {self.name}")
-        points = np.stack([self._keypoints(view) for view in self.views])
-        points[..., 0] -= MARGIN * (points[..., 2] > 0)
-        return PoseSequence(points, POSE_SIZE, PictureReader.fps, "openpose-18")
+        views = [self._read_pose(view, open_file) for view in self.views]
+        return replace(views[0], keypoints=np.concatenate([pose.keypoints for pose in views]))
 
-    def _keypoints(self, view: str) -> np.ndarray:
-        assert self.poses is not None
+    def _read_pose(self, view: str, open_file: Callable[[Path], Sequences]) -> PoseSequence:
+        if self.poses is None:
+            raise UserError(f"{self.frames}: no key points for {view}")
         if self.poses.is_dir():
-            return read_point_text(self.poses / f"{view}.txt")
-        table = _keypoint_table(self.poses)
-        if view not in table:
+            return read_poses(self.poses / f"{view}.txt", fps=PictureReader.fps)
+        if view not in self.spellings:
             raise UserError(f"{self.poses}: no key points for {view}")
-        return table[view]
+        try:
+            return open_file(self.poses)[self.spellings[view]]().sequence(None, PictureReader.fps)
+        except UserError as error:
+            raise UserError(f"{self.poses}: {view}: {error}") from error
 
 
 def is_deepfashion(root: Path) -> bool:
@@ -105,7 +104,7 @@ def open_deepfashion(root: Path, split: str | None) -> Corpus:
         raise UserError(f"{root}: DeepFashion has no split {split!r}; choose one of {', '.join(SPLITS)}")
     pictures = next((root / place for place in PICTURE_PLACES if (root / place).is_dir()), root / "img")
     keys = _split_keys(root, split)
-    poses = _pose_place(root, keys)
+    poses, spellings = _pose_place(root, keys)
     return Corpus(
         tuple(
             Garment(
@@ -115,6 +114,7 @@ def open_deepfashion(root: Path, split: str | None) -> Corpus:
                 speaker=garment.split("/")[2],
                 views=tuple(views),
                 pictures=pictures,
+                spellings=spellings,
             )
             for garment, views in groupby(keys, key=_garment)
         )
@@ -136,22 +136,6 @@ def official_pairs(root: Path, split: str, corpus: Corpus) -> list[Triple]:
         for frame, view in enumerate(garment.views)
     }
     return [_triple(path, pair, places) for pair in read_pairs(path)]
-
-
-def read_point_text(path: Path) -> np.ndarray:
-    """One picture's 18 lines `x y`, -1 for missing: float32 (18, 3), score 1, or zeros for a missing point.
-
-    Raises UserError naming the file.
-    """
-    try:
-        values = np.array(path.read_text().split(), dtype=np.float32)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot read these key points ({error})") from error
-    if values.size != POINTS * 2 or not np.isfinite(values).all():
-        raise UserError(f"{path}: does not hold {POINTS} points `x y`")
-    points = values.reshape(POINTS, 2)
-    present = (points >= 0).all(axis=1, keepdims=True)
-    return np.concatenate([points, np.ones((POINTS, 1), np.float32)], axis=1) * present
 
 
 def _triple(path: Path, pair: PicturePair, places: dict[str, tuple[int, int]]) -> Triple:
@@ -185,16 +169,21 @@ def _pair_names(split: str) -> list[str]:
     return [f"{split}_pairs_data.json", f"fasion-pairs-{split}.csv", f"fashion-pairs-{split}.csv"]
 
 
-def _pose_place(root: Path, keys: Sequence[str]) -> Path | None:
-    """The table of key points that knows most of the pictures, else the folder of texts."""
-    tables = sorted(root.glob("fas*ion-annotation-*.csv"))
+def _pose_place(root: Path, keys: Sequence[str]) -> tuple[Path | None, dict[str, str]]:
+    """The table of key points that knows most of the pictures, and their names in it; else the folder of texts."""
+    tables = [(table, _spellings(table)) for table in sorted(root.glob("fas*ion-annotation-*.csv"))]
     if tables:
-        return max(tables, key=lambda table: len(_keypoint_table(table).keys() & set(keys)))
-    return root / "pose" if (root / "pose").is_dir() else None
+        return max(tables, key=lambda table: len(table[1].keys() & set(keys)))
+    return (root / "pose" if (root / "pose").is_dir() else None), {}
+
+
+def _spellings(table: Path) -> dict[str, str]:
+    """Key -> name, of every picture in a table of key points."""
+    try:
+        return {picture_key(name): name for name in list_sequences(table)}
+    except UserError as error:
+        raise UserError(f"{table}: {error}") from error
 
 
 def _first(root: Path, names: list[str]) -> Path | None:
     return next((root / name for name in names if (root / name).is_file()), None)
-
-
-_keypoint_table = lru_cache(maxsize=4)(read_keypoint_table)

@@ -1,4 +1,4 @@
-"""DeepFashion In-shop's lists: names of pictures, pairs of pictures, and key-point tables.
+"""DeepFashion In-shop's lists: names of pictures, and pairs of pictures.
 
 The lists spell one picture in many ways (`fashionWOMENTees_Tanksid0000347017_3back.jpg`,
 `fasionWOMENTeesTanks...`, `./img/WOMEN/Tees_Tanks/id_00003470/17_3_back.jpg`). Here it is always its path
@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from signgen.errors import UserError
 
 # The lists that misspell "fashion" leave the underscores out of the categories, too.
@@ -24,8 +22,6 @@ PATH_NAME = re.compile(
     r"(?:.*/)?((?:MEN|WOMEN)/[A-Za-z_]+/id_\d{8}/\d{2}_\d_(?:front|back|side|full|additional|flat))(?:\.\w+)?"
 )
 WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])")
-POINTS = 18
-TABLE_HEADER = "name:keypoints_y:keypoints_x"
 
 
 class PicturePair(NamedTuple):
@@ -62,31 +58,6 @@ def read_pairs(path: Path) -> list[PicturePair]:
     if not rows or rows[0][1] != ["from", "to"]:
         raise UserError(f"{path}: neither a CSV of pairs (first line from,to) nor a JSON list of them")
     return [_pair(path, number, row) for number, row in rows[1:]]
-
-
-def read_keypoint_table(path: Path) -> dict[str, np.ndarray]:
-    """Key -> float32 (18, 3): x, y in pixels of the 256x256 picture and score 1; zeros for a missing point.
-
-    A line is `name: [18 y]: [18 x]`, -1 where missing. Raises UserError naming file and line.
-    """
-    lines = _lines(path)
-    if next(lines, (0, ""))[1] != TABLE_HEADER:
-        raise UserError(f"{path}: not a table of key points: its first line must be {TABLE_HEADER}")
-    return dict(_table_row(path, number, line) for number, line in lines)
-
-
-def _table_row(path: Path, number: int, line: str) -> tuple[str, np.ndarray]:
-    try:
-        name, y, x = line.split(":")
-        points = np.array([json.loads(x), json.loads(y)], dtype=np.float32).T
-    except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise UserError(f"{path}: line {number} is not `name: [y, ...]: [x, ...]`") from error
-    if points.shape != (POINTS, 2) or not np.isfinite(points).all():
-        raise UserError(f"{path}: line {number} does not hold {POINTS} points")
-    present = (points >= 0).all(axis=1, keepdims=True)
-    return _key_at(path, number, name), np.concatenate(
-        [points, np.ones_like(points[:, :1])], axis=1
-    ) * present
 
 
 def _pairs_of_json(path: Path, text: str) -> list[PicturePair]:

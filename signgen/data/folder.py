@@ -24,9 +24,7 @@ def open_folder(root: Path, split: str | None) -> Corpus:
     entries = sorted(entry for entry in folder.iterdir() if _holds_frames(entry))
     if not entries:
         raise UserError(f"{folder}: no clips here (videos, or folders of pictures)")
-    return Corpus(
-        tuple(Clip(name=_clip_name(entry), frames=entry, poses=_pose_file(entry)) for entry in entries)
-    )
+    return Corpus(tuple(Clip(name=_clip_name(entry), frames=entry, poses=_pose_file(entry)) for entry in entries))
 
 
 def _holds_frames(entry: Path) -> bool:

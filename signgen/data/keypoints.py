@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from signgen.data.archives import forget_archives
 from signgen.data.corpus import Corpus
 from signgen.data.parallel import for_each_clip
+from signgen.data.pose_files import PoseFiles
 from signgen.errors import UserError
+from signgen.poses import PoseSequence
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,12 @@ def pack_poses(corpus: Corpus, size: tuple[int, int]) -> PackedPoses:
     if not len(corpus):
         raise UserError("the corpus has no clips")
     height, width = size
-    poses = for_each_clip(
-        lambda clip: corpus.poses(clip).scaled_to((width, height)), len(corpus), "reading poses"
-    )
-    forget_archives()
+    files = PoseFiles(clip.poses for clip in corpus)
+
+    def read(clip: int) -> PoseSequence:
+        return corpus[clip].read_poses(files.open).scaled_to((width, height))
+
+    poses = for_each_clip(read, len(corpus), "reading poses")
     examples = {sequence.skeleton: clip.name for sequence, clip in zip(poses, corpus, strict=True)}
     if len(examples) > 1:
         found = " and ".join(f"{skeleton} ({name})" for skeleton, name in examples.items())

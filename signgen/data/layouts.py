@@ -20,9 +20,7 @@ LAYOUTS: dict[str, Callable[[Path, str | None], Corpus]] = {
 }
 
 
-def open_corpus(
-    root: str | Path | Sequence[str | Path], split: str | None = None, *, layout: str = "auto"
-) -> Corpus:
+def open_corpus(root: str | Path | Sequence[str | Path], split: str | None = None, *, layout: str = "auto") -> Corpus:
     """Opens the clips of one split of a corpus, or of several corpora joined in the order given.
 
     `root` is a folder, several folders in one string with `+` between them, or a sequence of folders.

@@ -1,6 +1,7 @@
 """Work on every clip, in threads (decoders release the interpreter lock) and with a progress bar."""
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -19,7 +20,15 @@ def for_each_clip(work: Callable[[int], Result], clips: int, label: str) -> list
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(work, clip) for clip in range(clips)]
         try:
-            for job in track(as_completed(jobs), label, clips, console=Console(stderr=True), transient=True):
+            bar = track(
+                as_completed(jobs),
+                label,
+                clips,
+                console=Console(stderr=True),
+                transient=True,
+                disable=not sys.stderr.isatty(),
+            )
+            for job in bar:
                 job.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -13,9 +13,7 @@ HEADER = "|".join(COLUMNS)
 FIELD = st.text(st.characters(exclude_characters="|\n\r", exclude_categories=["Cs"]), max_size=20)
 NAME = st.from_regex(r"[A-Za-z0-9_äöü-]{1,20}", fullmatch=True)
 ROW = st.tuples(NAME, FIELD, FIELD, FIELD)
-SAME_FOLDER = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
-)
+SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 
 
 @pytest.mark.parametrize(

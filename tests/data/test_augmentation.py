@@ -49,9 +49,7 @@ def test_flip_exchanges_the_hands_and_mirrors_x(keypoints: np.ndarray) -> None:
 
 
 def test_flipping_twice_changes_nothing(keypoints: np.ndarray) -> None:
-    twice = flip_keypoints(
-        flip_keypoints(keypoints, WIDTH, "coco-wholebody-133"), WIDTH, "coco-wholebody-133"
-    )
+    twice = flip_keypoints(flip_keypoints(keypoints, WIDTH, "coco-wholebody-133"), WIDTH, "coco-wholebody-133")
     np.testing.assert_allclose(twice, keypoints, atol=1e-5)
 
 

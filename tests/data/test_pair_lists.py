@@ -67,12 +67,8 @@ def test_bad_lists(small_corpus: Path, tmp_path: Path, content: str, message: st
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
-@given(
-    st.sampled_from(["", "clip,source,target\n", "clip,source,target\nalba_clip0,"]), st.binary(max_size=100)
-)
-def test_any_bytes_give_a_list_or_one_line(
-    small_corpus: Path, tmp_path: Path, start: str, rest: bytes
-) -> None:
+@given(st.sampled_from(["", "clip,source,target\n", "clip,source,target\nalba_clip0,"]), st.binary(max_size=100))
+def test_any_bytes_give_a_list_or_one_line(small_corpus: Path, tmp_path: Path, start: str, rest: bytes) -> None:
     path = tmp_path / "pairs.csv"
     path.write_bytes(start.encode() + rest)
     try:

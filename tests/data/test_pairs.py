@@ -17,9 +17,7 @@ from signgen.poses.skeletons import FLIP_133
 from .conftest import CLIPS, HEIGHT, WIDTH, make_keypoints, write_clip
 
 SIZE = (HEIGHT, WIDTH)
-EVERYTHING = Augmentation(
-    keypoint_jitter=1.0, flip=0.5, colour=0.5, source_low_resolution=0.5, self_pairs=0.2
-)
+EVERYTHING = Augmentation(keypoint_jitter=1.0, flip=0.5, colour=0.5, source_low_resolution=0.5, self_pairs=0.2)
 
 
 @pytest.fixture
@@ -132,8 +130,7 @@ def test_jitter_moves_the_drawn_pose_and_not_the_pictures(corpus: Corpus) -> Non
 
 def test_only_the_source_loses_resolution(corpus: Corpus) -> None:
     plain, low = (
-        PairDataset(corpus, SIZE, 1, 7, options)[0]
-        for options in (None, Augmentation(source_low_resolution=1.0))
+        PairDataset(corpus, SIZE, 1, 7, options)[0] for options in (None, Augmentation(source_low_resolution=1.0))
     )
     assert (plain["source"] != low["source"]).any()
     torch.testing.assert_close(plain["target"], low["target"])

@@ -68,9 +68,7 @@ def test_picture_layouts(tmp_path: Path, home: str, place: str) -> None:
 def test_videos_and_labels_with_archived_poses(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     write_labels(tmp_path / "labels" / "phoenix-2014t.test")
-    keypoints = {
-        f"test/{name}": make_keypoints(length, length) for name, length in zip(NAMES, LENGTHS, strict=True)
-    }
+    keypoints = {f"test/{name}": make_keypoints(length, length) for name, length in zip(NAMES, LENGTHS, strict=True)}
     for name, length in zip(NAMES, LENGTHS, strict=True):
         write_clip(tmp_path / "videos" / "test" / f"{name}.mp4", length, 0)
     (tmp_path / "keypoints_hrnet_dark_coco_wholebody.pkl").write_bytes(
@@ -96,7 +94,7 @@ def test_archives_of_tensors_by_either_name(tmp_path: Path, prefix: str) -> None
     write_pictures(tmp_path / "images" / NAMES[1], 3)
     corpus = open_corpus(tmp_path, "test")
     np.testing.assert_array_equal(corpus.poses(0).keypoints, points.numpy())
-    with pytest.raises(UserError, match=f"no key points for test/{NAMES[1]}"):
+    with pytest.raises(UserError, match=f"no sequence called 'test/{NAMES[1]}'"):
         corpus.poses(1)
 
 
