@@ -2,13 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test needs the network: a forgotten hub id fails at once
 
 import pytest
 import torch
 
-torch.set_num_threads(2)
+if TYPE_CHECKING:
+    from signgen.fpdm import FPDMPipeline
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -20,3 +24,26 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip(f"research material not found: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline() -> "FPDMPipeline":
+    """FPDM at its test size with random weights, none of them zero."""
+    from signgen.fpdm import FPDMPipeline
+    from signgen.models.presets import preset
+
+    torch.manual_seed(0)
+    sizes = preset("tiny")
+    pipeline = FPDMPipeline(
+        vae=sizes.build_autoencoder(),
+        source_encoder=sizes.build_source_encoder(),
+        fusion=sizes.build_fusion(),
+        unet=sizes.build_unet(),
+        scheduler=sizes.build_scheduler(),
+        picture_size=sizes.picture_size,
+        source_size=sizes.source_size,
+        sampling=sizes.sampling,
+    )
+    # The pose encoder's last layer starts at zero: a test of pose conditions would see nothing.
+    torch.nn.init.normal_(pipeline.unet.pose_encoder.conv_out.weight, std=0.3)
+    return pipeline
