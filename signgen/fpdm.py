@@ -72,9 +72,7 @@ class FPDMPipeline(DiffusionPipeline):
         sampling: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.register_modules(
-            vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler
-        )
+        self.register_modules(vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler)
         self.register_to_config(
             picture_size=tuple(picture_size), source_size=tuple(source_size), sampling=sampling or {}
         )
@@ -92,7 +90,7 @@ class FPDMPipeline(DiffusionPipeline):
     @torch.no_grad()
     def encode_source(self, frames: np.ndarray | Tensor) -> SourceConditions:
         """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses."""
-        frames = torch.as_tensor(frames).to(self.device)
+        frames = self._on_device(frames)
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, frames, self.config.source_size))
         return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, frames))
 
@@ -101,15 +99,13 @@ class FPDMPipeline(DiffusionPipeline):
         self, source: SourceConditions, drawings: np.ndarray | Tensor, size: tuple[int, int]
     ) -> Conditions:
         """Conditions of pose drawings (B, h, w, 3) uint8 for pictures of `size` (height, width)."""
-        drawings = torch.as_tensor(drawings).to(self.device)
+        drawings = self._on_device(drawings)
         features = self.unet.pose_features(to_drawings(resize(drawings, size)))
         fused = self.fusion(source.embedding.expand(len(drawings), -1), fusion_embedding(self.fusion, drawings))
         return Conditions(source.context, features, fused)
 
     @torch.no_grad()
-    def denoise(
-        self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor
-    ) -> Tensor:
+    def denoise(self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor) -> Tensor:
         """The guided prediction for latents (B, C, h, w): every branch in one batch, null rows first."""
         rows, features, fused = len(latents), conditions.pose_features, conditions.fusion
         nulls = sum(not branch.source for branch in branches)
@@ -147,6 +143,10 @@ class FPDMPipeline(DiffusionPipeline):
 
         latents = sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
         return decode(self.vae, latents, *size).float()
+
+    def _on_device(self, frames: np.ndarray | Tensor) -> Tensor:
+        # Copied: decoded frames may be read-only, which torch warns of.
+        return (torch.tensor(frames) if isinstance(frames, np.ndarray) else frames).to(self.device)
 
     def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(C, h, w) of a picture's latents."""

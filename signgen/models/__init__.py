@@ -1,0 +1,1 @@
+"""The networks of FPDM, their sizes and their folders."""

@@ -1,7 +1,7 @@
 """Pictures to latents and back, for any diffusers AutoencoderKL.
 
-An autoencoder with 3 p^2 input channels works on p x p pixel blocks (pixel-unshuffle stem), which saves the convolutions
-at full resolution: `mini` uses p = 4, Stable Diffusion's has p = 1.
+An autoencoder with 3 p^2 input channels works on p x p pixel blocks (pixel-unshuffle stem), which saves the
+convolutions at full resolution: `mini` uses p = 4, Stable Diffusion's has p = 1.
 """
 
 from math import isqrt

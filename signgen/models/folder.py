@@ -2,12 +2,15 @@
 
 import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers.utils import logging
 
 from signgen.errors import UserError
 
@@ -40,6 +43,18 @@ def model_folder(path_or_name: str | Path) -> Path:
         ) from error
 
 
+@contextmanager
+def without_progress_bars() -> Iterator[None]:
+    """Loading and saving a few megabytes without transformers' progress bars."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
     """Components and settings of a pipeline from its folder, as keyword arguments of its constructor."""
     try:
@@ -53,7 +68,7 @@ def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[st
         if name.startswith("_"):
             continue
         is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
-        values[name] = _load_component(folder, name, *value, dtype) if is_component else value
+        values[name] = _load_component(folder, name, value[0], value[1], dtype) if is_component else value
     return values
 
 
@@ -77,9 +92,10 @@ def load_component(component: type[Any], folder: Path, dtype: torch.dtype = torc
     if not (folder / "config.json").exists():
         raise UserError(f"{folder} is not the folder of a {component.__name__}: it has no config.json")
     try:
-        model, report = component.from_pretrained(
-            folder, torch_dtype=dtype, output_loading_info=True, use_safetensors=True, local_files_only=True
-        )
+        with without_progress_bars():
+            model, report = component.from_pretrained(
+                folder, torch_dtype=dtype, output_loading_info=True, use_safetensors=True, local_files_only=True
+            )
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise UserError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):

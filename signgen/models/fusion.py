@@ -23,7 +23,11 @@ class Combiner(nn.Module):
         self.combination = nn.Linear(2 * projection, hidden)
         self.output = nn.Linear(hidden, dim)
         self.balance = nn.Sequential(
-            nn.Linear(2 * projection, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1), nn.Sigmoid()
+            nn.Linear(2 * projection, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, 1),
+            nn.Sigmoid(),
         )
         self.dropout = nn.Dropout(dropout)
 

@@ -56,8 +56,11 @@ STABLE_DIFFUSION_SCHEDULE = {
 # As published: pure noise enters at t = 951 although the schedule still leaves 9 % of the signal there.
 PUBLISHED_SCHEDULE = STABLE_DIFFUSION_SCHEDULE | {"steps_offset": 1, "set_alpha_to_one": False}
 
-# Trained from nothing, so nothing binds us to that fault: the last training step is pure noise, and sampling starts there.
-ZERO_SNR_SCHEDULE = STABLE_DIFFUSION_SCHEDULE | {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+# Trained from nothing, nothing binds us to that fault: the last training step is pure noise, and sampling starts there.
+ZERO_SNR_SCHEDULE = STABLE_DIFFUSION_SCHEDULE | {
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+}
 
 
 def _autoencoder(channels: tuple[int, ...], layers: int, latents: int, groups: int, block: int) -> dict[str, Any]:
@@ -121,11 +124,11 @@ PAPER = Preset(
 
 MINI = Preset(
     picture_size=(260, 210),
-    source_size=(264, 216),
+    source_size=(256, 208),
     autoencoder=_autoencoder((64, 128), 1, 8, 16, 4) | {"mid_block_add_attention": False},
-    source_encoder=_tower(192, 4, 6, 240, 12) | {"mlp_ratio": 3},
+    source_encoder=_tower(192, 4, 6, 256, 16) | {"mlp_ratio": 3},
     fusion={
-        "clip": _tower(128, 3, 4, 224, 16) | {"intermediate_size": 512, "projection_dim": 192},
+        "clip": _tower(128, 4, 4, 128, 16) | {"intermediate_size": 512, "projection_dim": 192},
         "projection": 256,
         "hidden": 256,
     },
@@ -142,8 +145,9 @@ MINI = Preset(
         "fusion_dim": 192,
         "source_hidden": 256,
         "fusion_hidden": 256,
-        "pose_channels": (16, 32, 64, 128),
+        "pose_channels": (8, 16, 32, 96),
         "dropout": 0.0,
+        "positions": (33, 27),
     },
     scheduler=ZERO_SNR_SCHEDULE,
     sampling={"steps": 10, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "crop"},

@@ -17,7 +17,12 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
 
     unet_config: configuration of diffusers' UNet2DConditionModel. source_dim: width of the source encoder's tokens.
     fusion_dim: width of the fusion embedding. source_hidden, fusion_hidden: widths of the two projections' hidden
-    layers (768 as published). pose_channels: the pose encoder's convolution stack. dropout: of both projections.
+    layers (768 as published). pose_channels: the pose encoder's convolution stack, halving sizes between two. dropout:
+    of both projections.
+
+    Two options for models trained from nothing. patch: the UNet sees blocks of patch x patch latents as one position
+    (as diffusion transformers do), which makes it patch^2 times cheaper. positions: (height, width) of a grid of learned
+    position features, added where the pose features are; a pretrained UNet has learned its own sense of place.
     """
 
     _supports_gradient_checkpointing = True
@@ -32,6 +37,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         fusion_hidden: int = 768,
         pose_channels: tuple[int, ...] = (16, 32, 96, 256),
         dropout: float = 0.2,
+        patch: int = 1,
+        positions: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.unet = UNet2DConditionModel(**unet_config)
@@ -53,6 +60,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             nn.Linear(fusion_hidden, time_width),
             nn.Dropout(dropout),
         )
+        self.position_features = nn.Parameter(0.02 * torch.randn(width, *positions)) if positions else None
         self._use_source_attention()
 
     def _use_source_attention(self) -> None:
@@ -64,10 +72,10 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
 
     @property
     def latent_channels(self) -> int:
-        return self.unet.config.in_channels
+        return self.unet.config.in_channels // self.config.patch**2
 
     def pose_features(self, drawings: Tensor) -> Tensor:
-        """Pose drawings (B, 3, H, W) in [0, 1] -> features (B, C, ceil(H/8), ceil(W/8)); edges padded with black."""
+        """Pose drawings (B, 3, H, W) in [0, 1] -> features (B, C, h, w), one per position; edges padded with black."""
         factor = 2 ** (len(self.config.pose_channels) - 1)
         height, width = drawings.shape[-2:]
         padded = F.pad(drawings, (0, -width % factor, 0, -height % factor))
@@ -94,10 +102,14 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         timesteps: (B,) or scalar. pose_features: (B, width, h, w), zero where dropped. fusion: (B, fusion_dim), zero
         where dropped: it is dropped before its projection, so the projection of zero still reaches the time embedding.
         """
+        (height, width), patch = latents.shape[-2:], self.config.patch
+        latents = F.pixel_unshuffle(F.pad(latents, (0, -width % patch, 0, -height % patch), mode="replicate"), patch)
         unet = self.unet
         embedding = unet.time_embedding(unet.get_time_embed(latents, timesteps))
         embedding = embedding + self.fusion_projection(fusion.to(latents.dtype))
         hidden = unet.conv_in(latents) + pose_features
+        if self.position_features is not None:
+            hidden = hidden + F.interpolate(self.position_features[None], size=hidden.shape[-2:], mode="bilinear")
         skips: tuple[Tensor, ...] = (hidden,)
         for block in unet.down_blocks:
             hidden, residuals = block(hidden, embedding, **_cross(block, context))
@@ -109,7 +121,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             # Odd sizes: each upsampling returns to the exact size that its skip connections have.
             size = skips[-1].shape[-2:] if skips else None
             hidden = block(hidden, residuals, embedding, upsample_size=size, **_cross(block, context))
-        return unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
+        output = unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
+        return F.pixel_shuffle(output, patch)[..., :height, :width]
 
 
 def _cross(block: nn.Module, context: SourceContext) -> dict[str, Any]:

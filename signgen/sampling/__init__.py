@@ -1,0 +1,1 @@
+"""Solvers, guidance and noise: sampling as functions over a denoiser."""

@@ -12,9 +12,7 @@ def frame_generator(seed: int, index: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + index + 1) % 2**63)
 
 
-def frame_noise(
-    shape: tuple[int, ...], seed: int, indices: Iterable[int]
-) -> tuple[Tensor, list[torch.Generator]]:
+def frame_noise(shape: tuple[int, ...], seed: int, indices: Iterable[int]) -> tuple[Tensor, list[torch.Generator]]:
     """Initial noise (1, *shape), shared by all frames of the video, and the generators of the frames `indices`.
 
     Frames that start from one noise differ by their poses alone; fresh noise per frame, as published, flickers.

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+
 from signgen.config import load_config
 from signgen.errors import UserError
 from signgen.training.autoencoder import AutoencoderObjective, AutoencoderSettings
@@ -28,9 +30,6 @@ def load_settings(kind: str, config: Path | str, overrides: Iterable[str] = ()) 
 
 def train(kind: str, settings: TrainingSettings, *, resume: bool = False, report: Report) -> Path:
     """Train and return the folder of the trained model. `report` is called with every logged step's numbers."""
-    # Initial weights too follow from the seed.
-    import torch
-
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(settings.seed)  # initial weights too follow from the seed
     Trainer(KINDS[kind][1](settings), settings, resume).run(report)
     return settings.folder / "model"

@@ -21,7 +21,7 @@ class AutoencoderSettings(TrainingSettings):
     """Loss = weighted L1 + ssim (1 - SSIM) + kl KL (mean over latents)."""
 
     kl: float = 1e-4
-    ssim: float = 0.1
+    ssim: float = 0.0
     hands: float = 0.0
     """How much more a pixel at a hand weighs in the L1 loss."""
     face: float = 0.0
@@ -40,6 +40,7 @@ class AutoencoderObjective(Objective):
         self.noise_count = sizes.autoencoder["latent_channels"] * grid[0] * grid[1]
         self.grid = grid
         # Mean square of the latents, for the scaling factor that gives the diffusion model unit variance.
+        self.power: Tensor
         self.register_buffer("power", torch.ones(()))
 
     def trainable(self) -> dict[str, nn.Module]:
@@ -56,10 +57,13 @@ class AutoencoderObjective(Objective):
         weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
         weights = F.interpolate(weights, size=self.size)
         error = (weights * (decoded - images).abs()).mean()
-        similarity = structural_similarity_index_measure(decoded, images, sigma=1.5, data_range=2.0)
         divergence = distribution.kl().mean() / distribution.mean[0].numel()
-        loss = error + self.settings.ssim * (1 - similarity) + self.settings.kl * divergence
-        return {"loss": loss, "l1": error, "ssim": similarity, "kl": divergence}
+        values = {"l1": error, "kl": divergence}
+        loss = error + self.settings.kl * divergence
+        if self.settings.ssim:
+            values["ssim"] = structural_similarity_index_measure(decoded, images, sigma=1.5, data_range=2.0)
+            loss = loss + self.settings.ssim * (1 - values["ssim"])
+        return {"loss": loss, **values}
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:

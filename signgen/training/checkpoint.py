@@ -35,5 +35,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(found[-1], map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from RuntimeError to UnpicklingError for a damaged file
-        raise UserError(f"checkpoint {found[-1]} cannot be read ({type(error).__name__}): remove it and resume") from error
+        raise UserError(
+            f"checkpoint {found[-1]} cannot be read ({type(error).__name__}): remove it and resume"
+        ) from error
     return state

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
+from transformers import Dinov2Model
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
 from signgen.models.autoencoder import encode, latent_size
 from signgen.models.conditions import fusion_embedding, keep_rows, source_hidden
-from signgen.models.folder import load_component
+from signgen.models.folder import load_component, without_progress_bars
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import to_drawings, to_frames, to_images
 from signgen.models.presets import preset
@@ -37,10 +38,16 @@ class DropSettings:
 
 @dataclass
 class DiffusionSettings(TrainingSettings):
+    """Stage 2 of FPDM."""
+
     autoencoder: str = "???"
     """Folder of the trained autoencoder."""
     fusion: str = "???"
     """Folder of the trained fusion model."""
+    pretrained_unet: str = ""
+    """Folder of a Stable Diffusion UNet to start from; none: random weights."""
+    pretrained_source_encoder: str = ""
+    """Folder of the DINOv2 model that encodes the source; needed unless it is trained."""
     train_source_encoder: bool = False
     """`mini` has no pretrained source encoder to freeze and trains its own with the UNet."""
     drop: DropSettings = field(default_factory=DropSettings)
@@ -63,11 +70,25 @@ class DiffusionObjective(Objective):
         self.fusion = load_component(ImagePoseFusion, Path(settings.fusion))
         self.source_encoder = sizes.build_source_encoder()
         self.unet = sizes.build_unet()
+        self.load_pretrained()
         self.scheduler = sizes.build_scheduler()
         if settings.gradient_checkpointing:
             self.unet.unet.enable_gradient_checkpointing()
         self.latent_shape = (self.unet.latent_channels, *latent_size(self.vae, *self.size))
         self.noise_count = int(np.prod(self.latent_shape)) + self.latent_shape[0]
+
+    def load_pretrained(self) -> None:
+        """Weights that the settings name. A frozen source encoder with random weights would see nothing: refused."""
+        if self.settings.pretrained_unet:
+            pretrained = load_component(UNet2DConditionModel, Path(self.settings.pretrained_unet))
+            self.unet.unet.load_state_dict(pretrained.state_dict())
+        if self.settings.pretrained_source_encoder:
+            self.source_encoder = load_component(Dinov2Model, Path(self.settings.pretrained_source_encoder))
+        elif not self.settings.train_source_encoder:
+            raise UserError(
+                "the source encoder has no weights: set pretrained_source_encoder to the folder of a DINOv2 model, "
+                "or train_source_encoder=true"
+            )
 
     def trainable(self) -> dict[str, nn.Module]:
         parts: dict[str, nn.Module] = {"unet": self.unet}
@@ -149,4 +170,5 @@ class DiffusionObjective(Objective):
         return picture_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
 
     def save(self, folder: Path) -> None:
-        self.pipeline().save_pretrained(folder)
+        with without_progress_bars():
+            self.pipeline().save_pretrained(folder)

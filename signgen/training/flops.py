@@ -19,7 +19,7 @@ def step_flops(objective: Objective, batch: Batch) -> float:
 
 def device_flops(device: torch.device, precision: str) -> float:
     """Floating-point operations a second that a large matrix product reaches on the device at this precision."""
-    dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     edge = 1024 if device.type == "cpu" else 8192
     a, b = torch.randn(2, edge, edge, device=device, dtype=dtype)
     best = float("inf")

@@ -7,9 +7,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers import CLIPVisionModelWithProjection
 
 from signgen.errors import UserError
 from signgen.models.conditions import fusion_embedding
+from signgen.models.folder import load_component
 from signgen.models.presets import preset
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import TrainingSettings
@@ -19,6 +21,10 @@ OBJECTIVES = ("baseline", "source-enhanced")
 
 @dataclass
 class FusionSettings(TrainingSettings):
+    """Stage 1 of FPDM."""
+
+    pretrained_encoder: str = ""
+    """Folder of a CLIP vision model with projection to start from; none: random weights."""
     objective: str = "source-enhanced"
     temperature: float = 0.07
 
@@ -29,7 +35,7 @@ class FusionSettings(TrainingSettings):
 
 
 def contrastive_loss(targets: Tensor, fused: Tensor, temperature: float) -> Tensor:
-    """InfoNCE in one direction: each target (B, D) finds its own fused embedding (B, D) in the batch (FPDM, baseline)."""
+    """InfoNCE in one direction: each target (B, D) finds its own fused embedding (B, D) (FPDM, baseline)."""
     logits = F.normalize(targets, dim=-1) @ F.normalize(fused, dim=-1).T / temperature
     return F.cross_entropy(logits, torch.arange(len(targets), device=targets.device))
 
@@ -58,6 +64,9 @@ class FusionObjective(Objective):
         self.settings = settings
         self.size = sizes.picture_size
         self.fusion = sizes.build_fusion()
+        if settings.pretrained_encoder:
+            pretrained = load_component(CLIPVisionModelWithProjection, Path(settings.pretrained_encoder))
+            self.fusion.encoder.load_state_dict(pretrained.state_dict())
 
     def trainable(self) -> dict[str, nn.Module]:
         return {"fusion": self.fusion}

@@ -23,6 +23,7 @@ from signgen.training.log import TrainingLog
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import OptimizerSettings, TrainingSettings
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Report = Callable[[int, dict[str, float]], None]
 
 
@@ -31,6 +32,8 @@ def learning_rate(settings: OptimizerSettings, step: int, steps: int) -> float:
     rate = settings.learning_rate * min(1.0, (step + 1) / max(settings.warmup, 1))
     if settings.decay == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * step / steps))
+    elif settings.decay == "linear" and step >= settings.decay_after:
+        rate *= (steps - step) / (steps - settings.decay_after)
     elif settings.decay == "step" and step >= settings.decay_after:
         rate *= 0.1
     return rate
@@ -42,7 +45,7 @@ class Trainer:
     def __init__(self, objective: Objective, settings: TrainingSettings, resume: bool = False) -> None:
         self.settings, self.objective = settings, objective
         self.accelerator = Accelerator(
-            mixed_precision=settings.precision,
+            mixed_precision="no" if settings.precision == "fp32" else settings.precision,
             gradient_accumulation_steps=settings.accumulation,
             cpu=not torch.cuda.is_available(),
         )
@@ -56,7 +59,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             weight_decay=settings.optimizer.weight_decay,
-            betas=tuple(settings.optimizer.betas),
+            betas=(settings.optimizer.betas[0], settings.optimizer.betas[1]),
             fused=self.accelerator.device.type == "cuda",
         )
         self.ema = EMAModel(self.parameters, decay=settings.ema) if settings.ema else None
@@ -106,6 +109,7 @@ class Trainer:
             sampler=range(self.step * per_step, len(dataset)),
             batch_size=settings.batch_size,
             num_workers=data.workers,
+            worker_init_fn=_leave_signals_to_the_main_process,
             pin_memory=self.accelerator.device.type == "cuda",
             drop_last=True,
             prefetch_factor=4 if data.workers else None,
@@ -135,9 +139,7 @@ class Trainer:
             self.accelerator.backward(values["loss"])
             if self.accelerator.sync_gradients:
                 if self.settings.optimizer.clip:
-                    values["gradient"] = self.accelerator.clip_grad_norm_(
-                        self.parameters, self.settings.optimizer.clip
-                    )
+                    values["gradient"] = self.accelerator.clip_grad_norm_(self.parameters, self.settings.optimizer.clip)
                 for group in self.optimizer.param_groups:
                     group["lr"] = learning_rate(self.settings.optimizer, self.step, self.settings.steps)
             self.optimizer.step()
@@ -258,21 +260,26 @@ def _to_device(batch: Batch, device: torch.device) -> Batch:
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
+def _leave_signals_to_the_main_process(worker: int) -> None:
+    """Ctrl-C and a job's end reach the whole process group: workers go on until the main process has checkpointed."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _stop_requests() -> Iterator[list[int]]:
     """A list that holds the signal once Ctrl-C or a termination is asked for; a second one is not caught."""
     received: list[int] = []
-    handled = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in handled}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def note(number: int, frame: object) -> None:
         received.append(number)
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     try:
-        for number in handled:
+        for number in STOP_SIGNALS:
             signal.signal(number, note)
         yield received
     finally:
-        for number in handled:
-            signal.signal(number, before[number])
+        for number in STOP_SIGNALS:
+            signal.signal(number, before[signal.Signals(number)])

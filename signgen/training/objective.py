@@ -31,7 +31,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, batch: Batch) -> np.ndarray | None:
-        """A picture uint8 (H, W, 3) that shows what the model makes of a batch, or None where there is nothing to see."""
+        """A picture uint8 (H, W, 3) of what the model makes of a batch, or None where there is nothing to see."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:

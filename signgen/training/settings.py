@@ -6,8 +6,8 @@ from pathlib import Path
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
 
-PRECISIONS = ("no", "bf16", "fp16")
-DECAYS = ("constant", "cosine", "step")
+PRECISIONS = ("fp32", "bf16", "fp16")
+DECAYS = ("constant", "cosine", "linear", "step")
 
 
 @dataclass
@@ -34,7 +34,8 @@ class OptimizerSettings:
     warmup: int = 0
     """Steps of linear warm-up."""
     decay: str = "constant"
-    """constant, cosine (to zero at the last step) or step (x 0.1 after `decay_after` steps)."""
+    """constant, cosine (to zero at the last step), linear (constant for `decay_after` steps, then down to zero) or
+    step (x 0.1 after `decay_after` steps)."""
     decay_after: int = 0
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class TrainingSettings:
     """Samples a process takes at a time."""
     accumulation: int = 1
     """Batches whose gradients make one step."""
-    precision: str = "no"
+    precision: str = "fp32"
     compile: bool = False
     gradient_checkpointing: bool = False
     ema: float = 0.0
@@ -76,7 +77,14 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
-        for name in ("steps", "batch_size", "accumulation", "log_every", "validate_every", "checkpoint_every"):
+        for name in (
+            "steps",
+            "batch_size",
+            "accumulation",
+            "log_every",
+            "validate_every",
+            "checkpoint_every",
+        ):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 <= self.ema < 1:

@@ -1,0 +1,129 @@
+"""The pipeline's shortcuts change nothing: each is compared with the long way round."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.fpdm import Conditions, FPDMPipeline
+from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.sampling.guidance import Branch, guidance_branches
+
+
+def pictures(count: int, size: tuple[int, int] = (52, 42)) -> list[Image.Image]:
+    rng = np.random.default_rng(5)
+    return [Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for _ in range(count)]
+
+
+def arrays(images: list[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(image) for image in images])
+
+
+@pytest.fixture(scope="module")
+def conditions(tiny_pipeline: FPDMPipeline) -> Conditions:
+    source, *poses = pictures(4)
+    return tiny_pipeline.encode_poses(tiny_pipeline.encode_source(arrays([source])), arrays(poses), (52, 42))
+
+
+def published_guidance(
+    pipeline: FPDMPipeline, latents: torch.Tensor, timestep: torch.Tensor, source: float, fusion: float
+) -> torch.Tensor:
+    """Three branches, tokens and keys computed anew, everything repeated per frame: the way it is published."""
+    first, *poses = pictures(4)
+    repeated = torch.from_numpy(arrays([first] * len(poses)))
+    drawings = torch.from_numpy(arrays(poses))
+    with torch.no_grad():
+        tokens = pipeline.unet.source_tokens(
+            source_hidden(pipeline.source_encoder, repeated, pipeline.config.source_size)
+        )
+        features = pipeline.unet.pose_features(drawings.movedim(-1, 1) / 255)
+        fused = pipeline.fusion(
+            fusion_embedding(pipeline.fusion, repeated), fusion_embedding(pipeline.fusion, drawings)
+        )
+        zero = torch.zeros_like
+        predictions = [
+            pipeline.unet(latents, timestep, pipeline.unet.source_context(t), f, e)
+            for t, f, e in [
+                (zero(tokens), zero(features), zero(fused)),
+                (tokens, features, zero(fused)),
+                (tokens, features, fused),
+            ]
+        ]
+    null, with_source, with_both = predictions
+    return null + source * (with_source - null) + fusion * (with_both - with_source)
+
+
+@pytest.mark.parametrize(("source", "fusion"), [(2.0, 2.0), (1.0, 1.0), (2.0, 1.5), (0.0, 0.0), (1.0, 3.0)])
+def test_branches_and_caches_equal_the_published_guidance(
+    tiny_pipeline: FPDMPipeline, conditions: Conditions, source: float, fusion: float
+) -> None:
+    latents = torch.randn(3, *tiny_pipeline.latent_shape((52, 42)), generator=torch.Generator().manual_seed(0))
+    timestep = torch.tensor(700)
+    guided = tiny_pipeline.denoise(conditions, guidance_branches(source, fusion), latents, timestep)
+    expected = published_guidance(tiny_pipeline, latents, timestep, source, fusion)
+    assert torch.allclose(guided, expected, atol=1e-5)
+
+
+def test_sources_of_their_own_for_every_row(tiny_pipeline: FPDMPipeline) -> None:
+    images, poses = pictures(3), pictures(5)[2:]
+    size = (52, 42)
+    latents = torch.randn(3, *tiny_pipeline.latent_shape(size), generator=torch.Generator().manual_seed(0))
+    options = {"size": size, "steps": 2, "solver": "ddim", "guidance_source": 2.0, "guidance_fusion": 1.5}
+    together = tiny_pipeline.generate(tiny_pipeline.encode_source(arrays(images)), arrays(poses), latents, **options)
+    for row in range(3):
+        alone = tiny_pipeline.generate(
+            tiny_pipeline.encode_source(arrays(images[row : row + 1])),
+            arrays(poses[row : row + 1]),
+            latents[row : row + 1],
+            **options,
+        )
+        assert torch.allclose(together[row], alone[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["ddim", "ddpm", "dpm++", "unipc"])
+def test_the_batch_size_changes_nothing(tiny_pipeline: FPDMPipeline, solver: str) -> None:
+    source, *poses = pictures(6)
+    runs = [
+        tiny_pipeline(source, poses, batch_size=size, solver=solver, num_inference_steps=3, seed=4).frames
+        for size in (1, 2, 5)
+    ]
+    assert runs[0].shape == (5, 52, 42, 3)
+    assert np.abs(runs[0] - runs[1]).max() < 1e-4
+    assert np.abs(runs[0] - runs[2]).max() < 1e-4
+
+
+def test_seeds_differ_and_repeat(tiny_pipeline: FPDMPipeline) -> None:
+    source, pose = pictures(2)
+    first, again, other = (tiny_pipeline(source, [pose], seed=seed).frames for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_equal_poses_give_equal_frames(tiny_pipeline: FPDMPipeline) -> None:
+    source, pose = pictures(2)
+    frames = tiny_pipeline(source, [pose, pose], solver="ddim").frames
+    assert np.allclose(frames[0], frames[1], atol=1e-5)
+
+
+def test_other_sizes_and_output_types(tiny_pipeline: FPDMPipeline) -> None:
+    source, pose = pictures(2)
+    assert tiny_pipeline(source, [pose], height=64, width=50, output_type="uint8").frames.shape == (1, 64, 50, 3)
+    assert tiny_pipeline(source, [pose], output_type="pil").frames[0].size == (42, 52)
+
+
+def test_given_latents_are_the_initial_noise(tiny_pipeline: FPDMPipeline) -> None:
+    source, pose = pictures(2)
+    latents = torch.randn(1, *tiny_pipeline.latent_shape((52, 42)), generator=torch.Generator().manual_seed(9))
+    given = tiny_pipeline(source, [pose, pose], latents=latents).frames
+    assert np.allclose(given[0], given[1], atol=1e-5)
+    assert np.abs(given - tiny_pipeline(source, [pose, pose]).frames).max() > 1e-3
+
+
+def test_no_poses_are_refused(tiny_pipeline: FPDMPipeline) -> None:
+    with pytest.raises(UserError, match="nothing to render"):
+        tiny_pipeline(pictures(1)[0], [])
+
+
+def test_conditions_of_a_branch_are_as_named() -> None:
+    assert guidance_branches(2, 2) == [Branch(-1, False, False), Branch(2, True, True)]

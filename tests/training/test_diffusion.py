@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from signgen.errors import UserError
+from signgen.training import load_settings
+from signgen.training.diffusion import DiffusionObjective, DropSettings
+from signgen.training.fusion import contrastive_loss, retrieval_at_1, source_enhanced_loss
+from signgen.training.objective import region_weights
+from tests.training.conftest import CONFIGS
+
+
+@pytest.fixture
+def objective(trained_parts: list[str]) -> DiffusionObjective:
+    settings = load_settings("diffusion", CONFIGS / "diffusion.yaml", [*trained_parts, "data.roots=[x]"])
+    return DiffusionObjective(settings)
+
+
+def test_conditions_are_dropped_per_sample_and_the_null_branch_is_trained(objective: DiffusionObjective) -> None:
+    objective.settings.drop = DropSettings(everything=0.1, pose=0.2, source=0.2, fusion=0.5)
+    uniform = torch.rand(20_000, 8, generator=torch.Generator().manual_seed(0))
+    pose, source, fusion = objective.kept(uniform)
+    assert (~pose).float().mean() == pytest.approx(0.1 + 0.9 * 0.2, abs=0.01)
+    assert (~source).float().mean() == pytest.approx(0.1 + 0.9 * 0.2, abs=0.01)
+    assert (~fusion).float().mean() == pytest.approx(0.1 + 0.9 * 0.5, abs=0.01)
+    nothing = (~pose & ~source & ~fusion).float().mean()
+    assert nothing == pytest.approx(0.1 + 0.9 * 0.2 * 0.2 * 0.5, abs=0.01)
+
+
+def test_offset_noise_is_shared_by_a_channel(objective: DiffusionObjective) -> None:
+    objective.settings.noise_offset = 0.1
+    numbers = torch.randn(4, objective.noise_count, generator=torch.Generator().manual_seed(0))
+    noise = objective.noise(numbers)
+    assert noise.shape == (4, *objective.latent_shape)
+    objective.settings.noise_offset = 0.0
+    difference = noise - objective.noise(numbers)
+    assert torch.allclose(difference, difference[..., :1, :1].expand_as(difference), atol=1e-6)
+    assert difference.std() == pytest.approx(0.1, rel=0.5)
+
+
+def test_the_goal_is_velocity_or_noise(objective: DiffusionObjective) -> None:
+    latents, noise = torch.randn(2, 1, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    alpha = objective.scheduler.alphas_cumprod[400]
+    velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
+    assert torch.allclose(objective.goal(latents, noise, torch.tensor([400])), velocity, atol=1e-5)
+    objective.scheduler.register_to_config(prediction_type="epsilon")
+    assert torch.equal(objective.goal(latents, noise, torch.tensor([400])), noise)
+
+
+def test_drop_probabilities_are_checked() -> None:
+    with pytest.raises(UserError, match=r"drop\.pose is 1\.5"):
+        DropSettings(pose=1.5)
+
+
+def test_regions_weigh_more_where_hands_are() -> None:
+    keypoints = torch.zeros(2, 133, 3)
+    keypoints[0, 91] = torch.tensor([100.0, 40.0, 1.0])
+    weights = region_weights(keypoints, (200, 200), (25, 25), hands=3.0, face=0.0)
+    assert weights.shape == (2, 1, 25, 25)
+    assert weights.mean(dim=(1, 2, 3)) == pytest.approx([1, 1])
+    assert weights[0, 0].argmax() == 4 * 25 + 12  # the cell whose middle is nearest to (100, 40), the first of equals
+    assert torch.equal(weights[1], torch.ones_like(weights[1]))  # no hand, no preference
+
+
+def test_contrastive_losses() -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets, fused, sources = (F.normalize(torch.randn(6, 16, generator=generator), dim=-1) for _ in range(3))
+    logits = targets @ fused.T / 0.07
+    expected = -(logits.diag() - logits.logsumexp(dim=1)).mean()
+    assert contrastive_loss(targets, fused, 0.07) == pytest.approx(float(expected), rel=1e-5)
+    assert contrastive_loss(targets, targets, 0.01) == pytest.approx(0, abs=1e-6)
+    assert retrieval_at_1(targets, targets) == 1
+    assert retrieval_at_1(targets, targets.roll(1, dims=0)) == 0
+
+    # Source-enhanced: a fused embedding that is its own source is pushed away, which the baseline does not see.
+    collapsed = source_enhanced_loss(targets, sources, sources, 0.07)
+    apart = source_enhanced_loss(targets, targets, sources, 0.07)
+    assert apart < collapsed
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    settings = load_settings(
+        "diffusion", CONFIGS / "diffusion.yaml", [f"autoencoder={tmp_path}", f"fusion={tmp_path}", "data.roots=[x]"]
+    )
+    with pytest.raises(UserError, match="is not the folder of a AutoencoderKL"):
+        DiffusionObjective(settings)

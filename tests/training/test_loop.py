@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from signgen.errors import UserError
+from signgen.fpdm import FPDMPipeline
+from signgen.training import load_settings
+from signgen.training.checkpoint import checkpoints
+from signgen.training.diffusion import DiffusionObjective
+from signgen.training.loop import learning_rate
+from signgen.training.settings import OptimizerSettings
+from tests.training.conftest import CONFIGS, TrainTiny, losses
+
+
+@pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion"])
+def test_a_resumed_run_repeats_the_uninterrupted_one(
+    kind: str, train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path
+) -> None:
+    parts = trained_parts if kind == "diffusion" else []
+    whole = train_tiny(kind, tmp_path / "whole", *parts, "steps=6")
+
+    # The same run, stopped after its third step: as at a time limit.
+    halves = train_tiny(kind, tmp_path / "halves", *parts, "steps=6", "minutes=1e-9")
+    assert list(halves) == [1]
+    for _ in range(5):
+        halves |= train_tiny(kind, tmp_path / "halves", *parts, "steps=6", "minutes=1e-9", resume=True)
+    assert losses(halves) == pytest.approx(losses(whole), rel=1e-5)
+
+    steps = [json.loads(line)["step"] for line in (tmp_path / "halves" / "log.jsonl").read_text().splitlines()]
+    assert steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_accumulated_batches_are_one_large_batch(train_tiny: TrainTiny, tmp_path: Path) -> None:
+    large = train_tiny("autoencoder", tmp_path / "large", "steps=3", "batch_size=4")
+    accumulated = train_tiny("autoencoder", tmp_path / "small", "steps=3", "batch_size=2", "accumulation=2")
+    assert losses(accumulated) == pytest.approx(losses(large), rel=1e-4)
+
+
+def test_the_loss_falls(train_tiny: TrainTiny, tmp_path: Path) -> None:
+    numbers = losses(train_tiny("autoencoder", tmp_path / "run", "steps=20", "optimizer.warmup=0"))
+    assert numbers[20] < 0.8 * numbers[1]
+
+
+def test_a_run_leaves_a_model_that_renders(train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path) -> None:
+    train_tiny("diffusion", tmp_path / "run", *trained_parts, "steps=2", "precision=bf16")
+    pipeline = FPDMPipeline.from_pretrained(tmp_path / "run" / "model")
+    assert pipeline.config.picture_size == (52, 42)
+    assert (tmp_path / "run" / "config.yaml").exists()
+    assert len(checkpoints(tmp_path / "run" / "checkpoints")) == 1
+
+
+def test_validation_scores_and_shows_the_dev_split(
+    train_tiny: TrainTiny, trained_parts: list[str], small_corpus: Path, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "corpus"
+    for name in ("keypoints/{}.npz", "{}.corpus.csv", "videos/{}"):
+        link = corpus / name.format("dev")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(small_corpus / name.format("train"))
+    train_tiny("diffusion", tmp_path / "run", *trained_parts, f"validation=[{corpus}]", "steps=2", "validate_every=2")
+    last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["validation/loss"] > 0
+    assert (tmp_path / "run" / "samples" / "step-00000002.png").exists()
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_a_run_is_not_overwritten(train_tiny: TrainTiny, tmp_path: Path) -> None:
+    train_tiny("autoencoder", tmp_path / "run", "steps=1")
+    with pytest.raises(UserError, match="holds a run already"):
+        train_tiny("autoencoder", tmp_path / "run", "steps=1")
+    with pytest.raises(UserError, match="nothing to resume"):
+        train_tiny("autoencoder", tmp_path / "other", "steps=1", resume=True)
+
+
+def test_a_damaged_checkpoint_is_one_line(train_tiny: TrainTiny, tmp_path: Path) -> None:
+    train_tiny("autoencoder", tmp_path / "run", "steps=1")
+    path = checkpoints(tmp_path / "run" / "checkpoints")[0]
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="cannot be read"):
+        train_tiny("autoencoder", tmp_path / "run", "steps=2", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("decay", "expected"),
+    [
+        ("constant", [0.5, 1, 1, 1, 1]),
+        ("cosine", [0.5, 0.853553, 0.5, 0.146447, 0.037]),
+        ("linear", [0.5, 1, 1, 0.5, 0.25]),
+        ("step", [0.5, 1, 0.1, 0.1, 0.1]),
+    ],
+)
+def test_learning_rates(decay: str, expected: list[float]) -> None:
+    settings = OptimizerSettings(learning_rate=1.0, warmup=2, decay=decay, decay_after=4)
+    rates = [learning_rate(settings, step, 8) for step in (0, 2, 4, 6, 7)]
+    assert rates == pytest.approx(expected, abs=2e-3)
+
+
+def test_frozen_parts_stay_frozen_and_in_eval_mode(trained_parts: list[str]) -> None:
+    settings = load_settings(
+        "diffusion", CONFIGS / "diffusion.yaml", [*trained_parts, "train_source_encoder=true", "data.roots=[x]"]
+    )
+    objective = DiffusionObjective(settings)
+    objective.freeze()
+    objective.train()
+    assert objective.unet.training
+    assert objective.source_encoder.training
+    assert not objective.fusion.training
+    assert not objective.fusion.combiner.dropout.training
+    assert not objective.vae.training
+    assert not any(parameter.requires_grad for parameter in objective.fusion.parameters())
+    assert all(parameter.requires_grad for parameter in objective.unet.parameters())
