@@ -15,7 +15,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
 
 def render(
     frame: Annotated[Path, typer.Argument(metavar="FRAME", help="A picture of the signer, or a video of them.")],
-    poses: Annotated[Path, typer.Argument(metavar="POSES", help="A pose file.")],
+    poses: Annotated[
+        Path, typer.Argument(metavar="POSES", help="A pose file, FILE::NAME, or a folder of one JSON file a frame.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")],
     model: Annotated[str, typer.Option(help="An embedded model's name, a model folder or a hub id.")] = "mini",
     steps: Annotated[int | None, typer.Option(min=1, max=1000, help="Sampling steps.")] = None,

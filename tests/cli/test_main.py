@@ -35,7 +35,7 @@ def test_help_and_version(cli: Cli) -> None:
         run = cli(*args)
         assert run.status == 0
         assert "render" in run.out
-    for verb in ("render", "demo", "train", "models", "config"):
+    for verb in ("render", "demo", "train", "evaluate", "poses", "data", "models", "config"):
         assert cli(verb, "--help").status == 0
 
 
