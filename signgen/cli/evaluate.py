@@ -69,7 +69,7 @@ def describe(result: "Evaluation") -> str:
     for name, quantity in result.quantities.items():
         score = result.scores[name]
         interval = f"{score.low:.4f} .. {score.high:.4f}" if score.low == score.low else "-"
-        value = f"{score.value:.4f}" if score.count else "-"
+        value = f"{score.value:.4f}" if score.value == score.value else "-"
         title = f"{name} {ARROW[quantity.better]} {quantity.unit}".rstrip()
         count = f"{score.count:>8}  per {quantity.per}: {quantity.protocol}"
         lines.append(f"{title:24} {value:>9}  {interval:>19}  {count}")

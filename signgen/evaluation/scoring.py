@@ -16,8 +16,8 @@ from torch import Tensor
 
 from signgen.errors import UserError
 from signgen.evaluation.pairing import ClipPair, Poses, find_poses, pair_clips
-from signgen.evaluation.scores import ClipScores, Evaluation, pool
-from signgen.metrics import DEFAULT_METRICS, METRICS, AveragedMetric
+from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
+from signgen.metrics import DEFAULT_METRICS, METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.video import VideoReader, open_video
 
@@ -80,7 +80,7 @@ def evaluate(
     return Evaluation(
         protocol=protocol.in_words() | {"sizes": sorted({"{}x{}".format(*clip.size) for clip in clips})},
         quantities=quantities,
-        scores={name: pool(clips, name) for name in quantities},
+        scores=total_scores(chosen, clips),
         clips=clips,
         unavailable=unavailable,
         unscored=unscored,
@@ -89,7 +89,7 @@ def evaluate(
     )
 
 
-def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[AveragedMetric], dict[str, str]]:
+def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[FrameMetric], dict[str, str]]:
     """The metrics, and for those that cannot be computed the reason. UserError for an unknown name."""
     chosen, unavailable = [], {}
     for name in dict.fromkeys(names):
@@ -111,11 +111,13 @@ def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[A
 
 
 def score_clip(
-    pair: ClipPair, keypoints: Tensor | None, metrics: Sequence[AveragedMetric], protocol: Protocol
+    pair: ClipPair, keypoints: Tensor | None, metrics: Sequence[FrameMetric], protocol: Protocol
 ) -> ClipScores:
     """Stream one pair of clips through the metrics. UserError where a frame cannot be read."""
     for metric in metrics:
-        metric.reset()
+        if isinstance(metric, AveragedMetric):
+            metric.reset()
+        metric.new_clip()
     device = metrics[0].device
     with open_video(pair.generated) as generated, open_video(pair.reference) as reference:
         scores = ClipScores(pair.name, 0, reference.size)
@@ -127,8 +129,21 @@ def score_clip(
                 metric.update(ours.to(device), theirs.to(device), points)
             scores.frames += len(ours)
     for metric in metrics:
-        for quantity, total, count in zip(metric.quantities, metric.total, metric.count, strict=True):
-            scores.totals[quantity.name], scores.counts[quantity.name] = float(total), int(count)
+        if isinstance(metric, AveragedMetric):
+            for quantity, total, count in zip(metric.quantities, metric.total, metric.count, strict=True):
+                scores.totals[quantity.name], scores.counts[quantity.name] = float(total), int(count)
+    return scores
+
+
+def total_scores(metrics: Sequence[FrameMetric], clips: list[ClipScores]) -> dict[str, Score]:
+    """The scores over all clips: pooled from the clips' rows, or, for metrics of whole sets, their own result."""
+    scores: dict[str, Score] = {}
+    for metric in metrics:
+        if isinstance(metric, AveragedMetric):
+            scores |= {quantity.name: pool(clips, quantity.name) for quantity in metric.quantities}
+        else:
+            frames = sum(clip.frames for clip in clips)
+            scores |= {name: Score(float(value), frames) for name, value in metric.compute().items()}
     return scores
 
 

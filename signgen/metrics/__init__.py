@@ -7,28 +7,48 @@ classes are torchmetrics metrics: they sum over batches and over processes.
 from collections.abc import Callable
 from functools import partial
 
-from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.metrics.averages import AveragedMetric, FrameMetric, Quantity
+from signgen.metrics.frechet import FID
 from signgen.metrics.hands import HandSSIM, hand_ssim
+from signgen.metrics.lpips import LPIPS, lpips
 from signgen.metrics.psnr import PSNR, psnr
 from signgen.metrics.ssim import SSIM, ssim
+from signgen.metrics.temporal import TCD, TLPIPS, Flicker, WarpingError, tcd
 
-METRICS: dict[str, Callable[[], AveragedMetric]] = {
+METRICS: dict[str, Callable[[], FrameMetric]] = {
     "ssim": SSIM,
     "ssim-51": partial(SSIM, "uniform51"),
     "psnr": PSNR,
+    "lpips-alex": partial(LPIPS, "alex"),
+    "lpips-vgg": partial(LPIPS, "vgg"),
     "hand-ssim": HandSSIM,
+    "flicker": Flicker,
+    "tcd": TCD,
+    "warping-error": WarpingError,
+    "tlpips": TLPIPS,
+    "fid": FID,
 }
-DEFAULT_METRICS = ("ssim", "psnr", "hand-ssim")
+# What needs nothing but signgen itself.
+DEFAULT_METRICS = ("ssim", "psnr", "hand-ssim", "flicker", "tcd")
 
 __all__ = [
     "DEFAULT_METRICS",
+    "FID",
+    "LPIPS",
     "METRICS",
     "PSNR",
     "SSIM",
+    "TCD",
+    "TLPIPS",
     "AveragedMetric",
+    "Flicker",
+    "FrameMetric",
     "HandSSIM",
     "Quantity",
+    "WarpingError",
     "hand_ssim",
+    "lpips",
     "psnr",
     "ssim",
+    "tcd",
 ]

@@ -1,4 +1,7 @@
-"""What every averaged metric shares: named quantities, their sums and counts, and the checks on its input."""
+"""What the metrics share.
+
+Named quantities, the checks on frames, and sums and counts for those that average.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,24 +29,50 @@ class Quantity:
     per: str = "frame"
 
 
-class AveragedMetric(Metric):
-    """Sums and counts of the values that `measure` returns, so that batches and processes add up exactly.
+class FrameMetric(Metric):
+    """What `evaluate` feeds: consecutive frames of one clip after the other.
 
-    A subclass sets `quantities` and implements `measure`. `update` takes consecutive frames of one clip,
-    uint8 (F, H, W, 3) each, and, for metrics with `needs_keypoints`, the reference's keypoints (F, K, 3) in
-    pixels of those frames. `compute` returns name -> mean, NaN where nothing was counted. Call `new_clip`
-    before the first frame of another clip: metrics over time must not compare across the cut.
+    `update` takes uint8 (F, H, W, 3) frames twice and, for metrics with `needs_keypoints`, the reference's
+    keypoints (F, 133, 3) in pixels of those frames. `compute` returns name -> value for each of `quantities`.
     """
 
     full_state_update = False
     needs_keypoints = False
     quantities: tuple[Quantity, ...] = ()
-    total: Tensor
-    count: Tensor
 
     def __init__(self, quantities: tuple[Quantity, ...]) -> None:
         super().__init__()
         self.quantities = quantities
+
+    def add(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> None:
+        """Take in frames that `update` has checked."""
+        raise NotImplementedError
+
+    def new_clip(self) -> None:
+        """Call between clips: metrics over time must not compare across the cut."""
+
+    def update(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None = None) -> None:
+        check_frames(generated, reference)
+        if self.needs_keypoints:
+            keypoints = check_keypoints(keypoints, len(reference))
+        self.add(generated, reference, keypoints)
+
+    def reset(self) -> None:
+        super().reset()
+        self.new_clip()
+
+
+class AveragedMetric(FrameMetric):
+    """Sums and counts of the values that `measure` returns, so that batches and processes add up exactly.
+
+    `compute` gives their means, NaN where nothing was counted.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, quantities: tuple[Quantity, ...]) -> None:
+        super().__init__(quantities)
         for state in ("total", "count"):
             zeros = torch.zeros(len(quantities), dtype=torch.float64)
             self.add_state(state, zeros, dist_reduce_fx="sum")
@@ -52,13 +81,7 @@ class AveragedMetric(Metric):
         """Name of each quantity -> its values (any number of them) for these frames."""
         raise NotImplementedError
 
-    def new_clip(self) -> None:
-        """Forget the frames before: the next update begins another clip."""
-
-    def update(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None = None) -> None:
-        check_frames(generated, reference)
-        if self.needs_keypoints:
-            keypoints = check_keypoints(keypoints, len(reference))
+    def add(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> None:
         values = self.measure(generated, reference, keypoints)
         for i, quantity in enumerate(self.quantities):
             self.total[i] += values[quantity.name].double().sum()
@@ -67,10 +90,6 @@ class AveragedMetric(Metric):
     def compute(self) -> dict[str, Tensor]:
         means = self.total / self.count
         return {quantity.name: mean for quantity, mean in zip(self.quantities, means, strict=True)}
-
-    def reset(self) -> None:
-        super().reset()
-        self.new_clip()
 
 
 def check_frames(generated: Tensor, reference: Tensor) -> None:

@@ -60,8 +60,8 @@ class HandSSIM(AveragedMetric):
     needs_keypoints = True
 
     def __init__(self) -> None:
-        patch = f"{PATCH} px at frame width {PATCH_WIDTH}, scaled with the width"
-        protocol = f"Gaussian SSIM of a patch ({patch}) around the reference's middle knuckle, border repeated"
+        patch = f"{PATCH} px at frame width {PATCH_WIDTH}, in proportion to it"
+        protocol = f"Gaussian SSIM of a patch ({patch}) on the reference's middle knuckle, border repeated"
         super().__init__(
             (
                 Quantity("hand-ssim", protocol, better="higher", per="hand"),

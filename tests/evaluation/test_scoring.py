@@ -1,6 +1,7 @@
 import csv
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from signgen.errors import UserError
 from signgen.evaluation import evaluate
-from signgen.metrics import psnr, ssim
+from signgen.metrics import FID, METRICS, psnr, ssim
 from signgen.poses import PoseSequence
 
 
@@ -123,3 +124,19 @@ def test_json_and_csv(write_clip, tmp_path: Path) -> None:
     rows = list(csv.DictReader((tmp_path / "clips.csv").open()))
     assert [(row["clip"], row["frames"], row["ssim-count"]) for row in rows] == [("a", "3", "3"), ("b", "3", "3")]
     assert float(rows[0]["ssim"]) == pytest.approx(1)
+
+
+def test_metrics_of_whole_sets_see_all_clips(write_clip, tmp_path: Path, monkeypatch) -> None:
+    """FID is no mean of the clips' FIDs: it has no row per clip and no interval."""
+    for i in range(2):
+        write_clip(f"g/{i}", 3, seed=i)
+        write_clip(f"r/{i}", 3, seed=10 + i)
+    colour = partial(FID, lambda frames: frames.double().mean((1, 2)), 3)
+    monkeypatch.setitem(METRICS, "fid", colour)
+    found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["fid", "psnr"])
+    ours, theirs = (torch.cat([frames_of(tmp_path / t / str(i)) for i in range(2)]) for t in "gr")
+    metric = colour()
+    metric.update(ours, theirs)
+    assert found["fid"] == pytest.approx(float(metric.compute()["fid"]), rel=1e-6)
+    assert found.scores["fid"].count == 6
+    assert set(found.clips[0].totals) == {"psnr"}

@@ -45,6 +45,7 @@ def _half(rank: int, port: int, frames: tuple[Tensor, ...], results: list) -> No
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.slow  # two fresh processes import torch
 def test_two_processes_give_what_one_gives(noisy: Tensor, reference: Tensor, keypoints: Tensor) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

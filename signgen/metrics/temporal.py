@@ -1,0 +1,158 @@
+"""Scores of how a clip changes from frame to frame: flicker, warping error, TCD, tLPIPS.
+
+A still picture is perfectly steady, so each value stands beside the reference's own: nearer to it is better.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.metrics.flow import require_opencv, warp_to_next
+from signgen.metrics.lpips import Backbone, lpips, lpips_network
+from signgen.poses import draw_pose
+
+BODY_MARGIN = 1 / 7  # of the frame's width around the drawn pose counts as signer: it covers torso, hair and clothes
+TCD_THRESHOLD = 0.5
+
+
+class TemporalMetric(AveragedMetric):
+    """Keeps the last `memory` frames, so that chunks of a clip add up as the whole clip does."""
+
+    memory = 1
+
+    def __init__(self, quantities: tuple[Quantity, ...]) -> None:
+        super().__init__(quantities)
+        self.new_clip()
+
+    def new_clip(self) -> None:
+        self._before: tuple[Tensor | None, ...] | None = None
+
+    def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> Mapping[str, Tensor]:
+        frames: tuple[Tensor | None, ...] = (generated, reference, keypoints)
+        if self._before is not None:
+            both = zip(self._before, frames, strict=True)
+            frames = tuple(None if b is None or a is None else torch.cat([a, b]) for a, b in both)
+        self._before = tuple(None if tensor is None else tensor[-self.memory :] for tensor in frames)
+        return self.measure_steps(*frames)  # type: ignore[arg-type]
+
+    @abstractmethod
+    def measure_steps(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        """As `measure`, for every run of `memory` + 1 consecutive frames."""
+
+
+def background(keypoints: Tensor, height: int, width: int) -> Tensor:
+    """(F, 133, 3) -> bool (F, H, W): farther than a seventh of the width from the drawn pose.
+
+    False everywhere in a frame without a pose: nothing is known to be background there.
+    """
+    drawings = [torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints]
+    signer = (torch.stack(drawings).to(keypoints.device).amax(-1) > 0).float()
+    margin = round(width * BODY_MARGIN)
+    for window in ((2 * margin + 1, 1), (1, 2 * margin + 1)):
+        signer = functional.max_pool2d(signer[:, None], window, 1, (window[0] // 2, window[1] // 2))[:, 0]
+    return (signer == 0) & (signer.amax((1, 2), keepdim=True) > 0)
+
+
+def change(frames: Tensor, where: Tensor) -> Tensor:
+    """Mean absolute difference of each frame to the one before, in levels of 255: (F, H, W, 3), bool
+    (F - 1, H, W) -> float64 (F - 1,), NaN where `where` is nowhere true."""
+    planes = frames.float()
+    difference = (planes[1:] - planes[:-1]).abs().mean(-1, dtype=torch.float64)
+    return (difference * where).sum((1, 2)) / where.sum((1, 2))
+
+
+class Flicker(TemporalMetric):
+    """Change from frame to frame in the background, where the reference has none but noise."""
+
+    needs_keypoints = True
+
+    def __init__(self) -> None:
+        what = "mean absolute change to the frame before, outside a seventh of the width around the pose"
+        super().__init__(
+            (
+                Quantity("flicker-excess", "flicker minus the reference's", "lower", "levels", per="step"),
+                Quantity("flicker", what, "", "levels", per="step"),
+                Quantity("flicker-reference", "the same of the reference", "", "levels", per="step"),
+            )
+        )
+
+    def measure_steps(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        assert keypoints is not None  # update has checked
+        outside = background(keypoints, *reference.shape[1:3])
+        both = outside[1:] & outside[:-1]
+        known = both.any(2).any(1)
+        ours, theirs = (change(frames, both)[known] for frames in (generated, reference))
+        return {"flicker-excess": ours - theirs, "flicker": ours, "flicker-reference": theirs}
+
+
+def tcd(frames: Tensor, threshold: float = TCD_THRESHOLD) -> Tensor:
+    """PGMM's temporal consistency: the share of pixels that differ from the mean of their two neighbours in time.
+
+    (F, H, W, 3) -> float64 (F - 2,). The paper leaves the scale open: here levels of 255, mean over R, G, B.
+    """
+    planes = frames.float()
+    deviation = (planes[1:-1] - (planes[:-2] + planes[2:]) / 2).abs().mean(-1)
+    return (deviation > threshold).double().mean((1, 2))
+
+
+class TCD(TemporalMetric):
+    """Mean of `tcd` over a clip's inner frames."""
+
+    memory = 2
+
+    def __init__(self) -> None:
+        what = f"share of pixels over {TCD_THRESHOLD} of 255 levels off their neighbours in time"
+        super().__init__(
+            (
+                Quantity("tcd", f"{what}; compare with the reference's", "", per="inner frame"),
+                Quantity("tcd-reference", "the same of the reference", "", per="inner frame"),
+            )
+        )
+
+    def measure_steps(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        return {"tcd": tcd(generated), "tcd-reference": tcd(reference)}
+
+
+class WarpingError(TemporalMetric):
+    """How far each generated frame is from the one before, moved along the reference's optical flow."""
+
+    def __init__(self) -> None:
+        require_opencv()
+        what = "mean absolute difference to the frame before, warped by the reference's flow (DIS), not occluded"
+        super().__init__(
+            (
+                Quantity("warping-error", what, "lower", "levels", per="step"),
+                Quantity("warping-error-reference", "the same of the reference", "", "levels", per="step"),
+            )
+        )
+
+    def measure_steps(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        (ours, theirs), visible = warp_to_next((generated, reference), reference)
+        errors = {"warping-error": (ours, generated), "warping-error-reference": (theirs, reference)}
+        return {name: self._error(warped, frames[1:], visible) for name, (warped, frames) in errors.items()}
+
+    @staticmethod
+    def _error(warped: Tensor, frames: Tensor, visible: Tensor) -> Tensor:
+        difference = (warped.float() - frames.float()).abs().mean(-1, dtype=torch.float64)
+        seen = visible.sum((1, 2))
+        return ((difference * visible).sum((1, 2)) / seen)[seen > 0]
+
+
+class TLPIPS(TemporalMetric):
+    """How much more or less each frame changes, perceptually, than the reference does (TecoGAN's tLP)."""
+
+    def __init__(self, backbone: Backbone = "alex") -> None:
+        lpips_network(backbone)
+        what = f"|LPIPS-{backbone} of consecutive generated frames - the same of the reference|"
+        super().__init__((Quantity("tlpips", what, "lower", per="step"),))
+        self.backbone = backbone
+
+    def measure_steps(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        if len(generated) < 2:
+            return {"tlpips": generated.new_zeros(0, dtype=torch.float64)}
+        ours, theirs = (lpips(frames[1:], frames[:-1], self.backbone) for frames in (generated, reference))
+        return {"tlpips": (ours - theirs).abs()}
