@@ -1,5 +1,6 @@
 """Output that appears under its final name only when it is complete: written beside it, then renamed."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -59,8 +60,10 @@ def _workspace(final: Path) -> Iterator[Path]:
         workspace = Path(tempfile.mkdtemp(prefix=f".{final.name[:64]}.", suffix=".partial", dir=final.parent))
     except (FileExistsError, NotADirectoryError) as error:
         raise UserError(f"cannot write {final}: {error.filename} is not a folder") from error
-    except PermissionError as error:
-        raise UserError(f"cannot write {final}: no permission to write in {final.parent}") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:  # the machine's failure, not the user's
+            raise
+        raise UserError(f"cannot write {final}: {error.strerror} in {final.parent}") from error
     try:
         yield workspace
     finally:

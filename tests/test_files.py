@@ -61,3 +61,25 @@ def test_impossible_places_are_user_errors(tmp_path: Path) -> None:
         pass
     with pytest.raises(UserError, match="is not a folder"), atomic_path(file / "deep" / "video.mp4"):
         pass
+
+
+@pytest.mark.parametrize("failure", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_a_place_one_may_not_write_to_is_a_user_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: OSError
+) -> None:
+    fail_to_make_folders(monkeypatch, failure)
+    with pytest.raises(UserError, match=failure.strerror), atomic_path(tmp_path / "video.mp4"):
+        pass
+
+
+def test_a_full_disk_is_not_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_to_make_folders(monkeypatch, OSError(28, "No space left on device"))
+    with pytest.raises(OSError, match="No space left"), atomic_path(tmp_path / "video.mp4"):
+        pass
+
+
+def fail_to_make_folders(monkeypatch: pytest.MonkeyPatch, failure: OSError) -> None:
+    def fail(**_: object) -> str:
+        raise failure
+
+    monkeypatch.setattr("tempfile.mkdtemp", fail)
