@@ -50,6 +50,7 @@ class VideoFile(VideoReader):
         self._container: Any = None  # of random access; iteration opens its own
         self._decoded: Iterator[Any] = iter(())
         self._next = 0  # the frame that _decoded gives next
+        self._wanted_time = 0  # of the frame that random access looks for
         with self._open() as container:
             stream = container.streams.video[0]
             self.fps = float(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
@@ -82,6 +83,7 @@ class VideoFile(VideoReader):
         keyframe = self._index.keyframe_before(index)
         if self._container is None or not keyframe <= self._next <= index:
             self._seek(keyframe)
+        self._wanted_time = self._index.times[index]
         for frame in self._decoded:
             self._next = self._index.position.get(frame.pts, self._next) + 1
             if self._next > index:
@@ -93,8 +95,22 @@ class VideoFile(VideoReader):
         self._container = self._open()
         if keyframe:
             self._container.seek(self._index.times[keyframe], stream=self._container.streams.video[0])
-        self._decoded = self._decode(self._container)
+        self._decoded = self._decode_towards_wanted(self._container)
         self._next = keyframe
+
+    def _decode_towards_wanted(self, container: Any) -> Iterator[Any]:
+        """The frames from here on, without those before the wanted one that no other frame refers to.
+
+        They are most of the B-frames: where there are any, random access is almost twice as fast.
+        """
+        stream = container.streams.video[0]
+        try:
+            for packet in container.demux(stream):
+                passed_over = packet.pts is not None and packet.pts < self._wanted_time
+                stream.codec_context.skip_frame = "NONREF" if passed_over else "DEFAULT"
+                yield from packet.decode()
+        except av.FFmpegError as error:
+            raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
 
     @property
     def _index(self) -> _Index:
