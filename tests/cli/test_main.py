@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import signgen
 from signgen.cli import app, main
 from signgen.errors import UserError
 from tests.cli.conftest import Cli
+from tests.conftest import REPOSITORY
 
 HEAVY = {"torch", "diffusers", "transformers", "av", "numpy", "PIL", "scipy", "torchmetrics", "omegaconf"}
 
@@ -37,6 +39,18 @@ def test_help_and_version(cli: Cli) -> None:
         assert "render" in run.out
     for verb in ("render", "demo", "train", "evaluate", "poses", "data", "models", "config"):
         assert cli(verb, "--help").status == 0
+
+
+def test_the_readme_names_verbs_and_options_that_exist(cli: Cli) -> None:
+    lines = re.findall(r"^    (signgen .+)$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    assert len(lines) > 15
+    for line in lines:
+        words = line.split()[1:]
+        verb = words[:2] if words[0] in ("poses", "data", "models", "config") else words[:1]
+        run = cli(*verb, "--help")
+        assert run.status == 0, line
+        for option in [word for word in words if re.match("--?[a-z]", word)]:
+            assert re.search(rf"{option}\b", run.out), line
 
 
 @pytest.mark.parametrize(
