@@ -77,6 +77,37 @@ def convert(
 
 
 @app.command()
+def extract(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, or a folder of pictures.")],
+    output: Output,
+    estimator: Annotated[Literal["mediapipe", "mmpose"], typer.Option(help="An optional package each.")] = "mediapipe",
+    person: Annotated[
+        str | None, typer.Option(metavar="X,Y,WIDTH,HEIGHT", help="Look into this box, where several people are seen.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="mmpose: another model's configuration.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(help="mmpose: weights, by path or URL.")] = None,
+    device: Annotated[str, typer.Option(help="mmpose: cpu, cuda, ...")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Find the poses in a video."""
+    from signgen.poses import extraction, write_poses
+    from signgen.poses.writers import check_output
+    from signgen.video import open_video
+
+    check_output(output)
+    box = _box(person)
+    with open_video(video) as reader:
+        if estimator == "mediapipe":
+            model = extraction.mediapipe_estimator()
+        else:
+            model = extraction.mmpose_estimator(config, checkpoint or extraction.HRNET_CHECKPOINT, device)
+        with model as estimate:
+            sequence = extraction.extract_poses(reader, estimate, box, track)
+    write_poses(sequence, output)
+    _written(sequence, output, as_json)
+
+
+@app.command()
 def smooth(
     poses: Source,
     output: Output,
@@ -164,6 +195,15 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if match is None:
         raise UserError(f"--size {text}: expected WIDTHxHEIGHT, such as 210x260")
     return int(match[1]), int(match[2])
+
+
+def _box(text: str | None) -> tuple[int, int, int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})", text)
+    if match is None:
+        raise UserError(f"--person {text}: expected X,Y,WIDTH,HEIGHT, such as 100,0,300,400")
+    return int(match[1]), int(match[2]), int(match[3]), int(match[4])
 
 
 def _written(sequence: Any, output: Path, as_json: bool) -> None:

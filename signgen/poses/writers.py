@@ -27,11 +27,15 @@ def write_poses(poses: PoseSequence, path: str | Path) -> None:
     Both files keep every number; OpenPose JSON keeps neither the picture's size nor the frame rate. UserError for any
     other name.
     """
+    check_output(path)
     path = Path(path)
-    writer = {".pose": _write_pose, ".npz": _write_npz, "": _write_openpose}.get(path.suffix.lower())
-    if writer is None:
+    _WRITERS[path.suffix.lower()](poses, path)
+
+
+def check_output(path: str | Path) -> None:
+    """UserError unless poses can be written under such a name; for asking before the work is done."""
+    if Path(path).suffix.lower() not in _WRITERS:
         raise UserError(f"{path}: poses are written to *.pose, *.npz, or a folder (a name without a suffix)")
-    writer(poses, path)
 
 
 def _write_npz(poses: PoseSequence, path: Path) -> None:
@@ -84,3 +88,6 @@ def _person_133(keypoints: np.ndarray) -> dict[str, np.ndarray]:
 def _middle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     score = min(a[2], b[2])
     return np.array([*(a[:2] + b[:2]) / 2, score]) if score > 0 else np.zeros(3)
+
+
+_WRITERS = {".pose": _write_pose, ".npz": _write_npz, "": _write_openpose}
