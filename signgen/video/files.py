@@ -12,7 +12,6 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
 
 from signgen.errors import UserError
 from signgen.video.images import one_line
@@ -20,7 +19,8 @@ from signgen.video.readers import FOLDER_FPS, VideoReader
 
 # FFmpeg's default conversion darkens RGB by about one level of 255 and doubles the error at colour edges;
 # this one does neither. It runs on one thread: FFmpeg's pool costs more than it saves at these sizes.
-EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# By number (bicubic, accurate rounding, full chroma): PyAV 17, the last for Python 3.10, does not name them all.
+EXACT = 0x4 | 0x40000 | 0x2000
 
 
 @dataclass(frozen=True)
