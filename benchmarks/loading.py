@@ -31,6 +31,7 @@ from signgen.data.keypoints import pack_poses
 from signgen.data.pairs import sample_generator
 from signgen.poses import draw_pose, read_poses
 from signgen.video import VideoWriter
+from signgen.video.files import EXACT
 
 STEP_SECONDS, BATCH = 0.1, 8
 FRAME_SIZE = (210, 260)
@@ -72,7 +73,8 @@ def plain_video(path: Path, wanted: set[int]) -> dict[int, Image.Image]:
     with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index in wanted:
-                frames[index] = frame.to_image()
+                exact = frame.reformat(format="rgb24", interpolation=EXACT, threads=1)
+                frames[index] = Image.fromarray(exact.to_ndarray())
             if len(frames) == len(wanted):
                 return frames
     raise IndexError(f"{path}: frames {wanted}")
@@ -150,6 +152,14 @@ def compare(kinds: dict[str, Callable[[], Dataset]], workers: int, turns: int, s
          "waiting": round(statistics.median(waits[name]), 3)}
         for name in datasets
     ]  # fmt: skip
+
+
+def check_same(plain: Dataset, own: Dataset) -> None:
+    """Refuses to compare unless both make the same samples."""
+    for n in range(4):
+        for key, tensor in plain[n].items():
+            if not torch.equal(tensor, own[n][key]):
+                raise SystemExit(f"the samples differ in {key}: nothing to compare")
 
 
 def memory_growth(dataset: Dataset, samples: int, workers: int) -> dict[str, float]:

@@ -30,6 +30,7 @@ from signgen.poses import PoseSequence, read_poses
 from signgen.poses.formats import list_sequences
 from signgen.poses.raw import Sequences
 from signgen.video import VideoReader, read_image
+from signgen.video.images import image_size
 
 PICTURE_PLACES = ("img", "img_highres")
 SPLITS = ("train", "test")
@@ -42,8 +43,7 @@ class PictureReader(VideoReader):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
-        height, width, _ = read_image(paths[0]).shape
-        self.size = (width, height)
+        self.size = image_size(paths[0])
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,14 +1,17 @@
 """Single pictures, read as uint8 RGB."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from signgen.errors import UserError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
 def is_image(path: Path) -> bool:
@@ -21,11 +24,25 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Raises UserError where it is missing, broken, or no picture.
     """
+    with _opened(path) as image:
+        return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of what read_image gives, from the picture's header alone. UserError as there."""
+    with _opened(path) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS else (width, height)
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    """A picture whose header is read; what Pillow raises in the block, too, becomes a UserError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+                yield image
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such picture") from error
     except IsADirectoryError as error:

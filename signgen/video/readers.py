@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.video.images import is_image, read_image
+from signgen.video.images import image_size, is_image, read_image
 
 # A folder of pictures carries no rate; this is that of Phoenix-2014T and of most sign-language corpora.
 FOLDER_FPS = 25.0
@@ -65,8 +65,7 @@ class ImageFolder(VideoReader):
         self.paths = sorted((p for p in self.path.iterdir() if is_image(p)), key=natural_key)
         if not self.paths:
             raise UserError(f"{path}: the folder holds no pictures")
-        height, width, _ = read_image(self.paths[0]).shape
-        self.size = (width, height)
+        self.size = image_size(self.paths[0])
         self.fps = FOLDER_FPS
 
     def __len__(self) -> int:

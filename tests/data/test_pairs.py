@@ -66,6 +66,7 @@ def test_triples_reach_every_clip_and_frame() -> None:
     assert {(clip, target) for clip, _, target in triples} == every_frame
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # fewer cores will do
 @pytest.mark.parametrize("preload", [False, True])
 def test_workers_and_order_change_nothing(corpus: Corpus, preload: bool) -> None:
     dataset = PairDataset(corpus, SIZE, 24, 7, EVERYTHING, noise_shape=(2, 3), preload=preload)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.video import read_image
+from signgen.video import image_size, read_image
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
@@ -40,6 +40,7 @@ def test_exif_orientation_is_applied(tmp_path):
     exif[0x0112] = 6  # turned right by a quarter
     Image.fromarray(PICTURE).save(tmp_path / "a.png", exif=exif)
     assert (read_image(tmp_path / "a.png") == np.rot90(PICTURE, -1)).all()
+    assert image_size(tmp_path / "a.png") == PICTURE.shape[:2]
 
 
 def test_missing_broken_and_huge_pictures(tmp_path, monkeypatch):
