@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.video import image_size, read_image
+from signgen.video import read_image
+from signgen.video.images import image_size
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
