@@ -19,7 +19,7 @@ EMBEDDED = Path(__file__).parent.parent / "assets" / "models"
 
 def embedded_models() -> list[str]:
     """Names of the models that come with the package."""
-    return sorted(folder.name for folder in EMBEDDED.iterdir() if (folder / "model_index.json").exists())
+    return sorted(index.parent.name for index in EMBEDDED.glob("*/model_index.json"))
 
 
 def model_folder(path_or_name: str | Path) -> Path:
