@@ -30,6 +30,12 @@ def track(items: Iterable[Item], total: int, what: str, unit: str = "frames") ->
             meter.update(done)
 
 
+def announce(what: str) -> None:
+    """Say on a terminal what takes seconds before there is anything to count."""
+    if sys.stderr.isatty():
+        print(f"{what} ...", file=sys.stderr, flush=True)
+
+
 def quiet_libraries() -> None:
     """Keep diffusers and transformers from drawing bars of their own while they load a model."""
     from diffusers.utils import logging as diffusers_logging

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from signgen.cli.console import Json, quiet_libraries, report, track
+from signgen.cli.console import Json, announce, quiet_libraries, report, track
 from signgen.cli.render import Device, Seed, check_output, describe
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
@@ -27,6 +27,7 @@ def demo(
     inputs = {"frame": EXAMPLE / "source.png", "poses": EXAMPLE / "poses.npz"}
     picture, poses = read_image(inputs["frame"]), read_poses(inputs["poses"])
 
+    announce("Loading mini")
     from signgen.production import produce
 
     quiet_libraries()

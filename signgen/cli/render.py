@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, quiet_libraries, report, track
+from signgen.cli.console import Json, announce, quiet_libraries, report, track
 from signgen.errors import UserError
 
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same video.")]
@@ -66,6 +66,7 @@ def render(
         sequence = sequence.resampled(fps)
     driving = None if side_by_side is None else open_video(side_by_side)
 
+    announce(f"Loading {model}")
     import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
 
     from signgen.production import Driving, produce

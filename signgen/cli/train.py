@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from signgen.cli.console import Json, Meter, report
+from signgen.cli.console import Json, Meter, announce, report
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[key=value]...", help="Settings that differ from CONFIG's.")
@@ -25,6 +25,7 @@ def train(
 
     Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """
+    announce("Loading torch")
     from signgen.config import to_yaml
     from signgen.training import load_settings
     from signgen.training import train as run

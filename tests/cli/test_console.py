@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from signgen.cli import console
-from signgen.cli.console import Meter, report, track
+from signgen.cli.console import Meter, announce, report, track
 
 
 class Clock:
@@ -78,3 +78,11 @@ def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert out == ""
     assert "Rendering" in err
     assert "3/3" in err
+
+
+def test_announcements_are_for_terminals(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    announce("Loading mini")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    announce("Loading mini")
+    assert capsys.readouterr() == ("", "Loading mini ...\n")
