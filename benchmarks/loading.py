@@ -13,7 +13,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -34,6 +34,7 @@ from signgen.video import VideoWriter
 from signgen.video.files import EXACT
 
 STEP_SECONDS, BATCH = 0.1, 8
+ENDLESS = 10**8  # samples
 FRAME_SIZE = (210, 260)
 EXAMPLE_POSES = Path(signgen.__file__).parent / "assets" / "example" / "poses.npz"
 
@@ -138,9 +139,8 @@ def waiting_share(dataset: Dataset, workers: int, seconds: float) -> float:
     return waited / (time.perf_counter() - start)
 
 
-def compare(kinds: dict[str, Callable[[], Dataset]], workers: int, turns: int, seconds: float) -> list[dict]:
-    """One row a kind of dataset; the kinds take turns, so that a busy machine is unfair to none."""
-    datasets = {name: make() for name, make in kinds.items()}
+def compare(datasets: dict[str, Dataset], workers: int, turns: int, seconds: float) -> list[dict]:
+    """One row a dataset; they take turns, so that a busy machine is unfair to none."""
     rates: dict[str, list[float]] = {name: [] for name in datasets}
     waits: dict[str, list[float]] = {name: [] for name in datasets}
     for _ in range(turns):
@@ -186,7 +186,7 @@ def main() -> None:
     """Makes the corpora, measures, prints and writes."""
     arguments = parse_arguments()
     width, height = map(int, arguments.size.split("x"))
-    size, endless = (height, width), 10**8
+    size = (height, width)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         (generated := Path(folder) / "videos").mkdir()
@@ -196,21 +196,23 @@ def main() -> None:
         else:
             videos = generated_corpus(generated, arguments.clips, arguments.frames)
         pictures = as_pictures(videos, pictures_folder)
-        kinds = {
-            "MP4, plain": lambda: PlainDataset(videos, size, endless, 0),
-            "MP4, signgen": lambda: PairDataset(videos, size, endless, 0),
-            "PNG, plain": lambda: PlainDataset(pictures, size, endless, 0),
-            "PNG, signgen": lambda: PairDataset(pictures, size, endless, 0),
-            "in memory, signgen": lambda: PairDataset(videos, size, endless, 0, preload=True),
+        datasets: dict[str, Dataset] = {
+            "MP4, plain": PlainDataset(videos, size, ENDLESS, seed=0),
+            "MP4, signgen": PairDataset(videos, size, ENDLESS, seed=0),
+            "PNG, plain": PlainDataset(pictures, size, ENDLESS, seed=0),
+            "PNG, signgen": PairDataset(pictures, size, ENDLESS, seed=0),
+            "in memory, signgen": PairDataset(videos, size, ENDLESS, seed=0, preload=True),
         }
+        for files in ("MP4", "PNG"):
+            check_same(datasets[f"{files}, plain"], datasets[f"{files}, signgen"])
         rows = [
             row for workers in arguments.workers
-            for row in compare(kinds, workers, arguments.turns, arguments.seconds)
+            for row in compare(datasets, workers, arguments.turns, arguments.seconds)
         ]  # fmt: skip
         result = {"size": arguments.size, "batch": BATCH, "step_seconds": STEP_SECONDS, "rows": rows}
         if arguments.memory_samples:
-            dataset = PairDataset(videos, size, endless, 0)
-            result["memory"] = memory_growth(dataset, arguments.memory_samples, max(arguments.workers))
+            own = datasets["MP4, signgen"]
+            result["memory"] = memory_growth(own, arguments.memory_samples, max(arguments.workers))
     show(result)
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n")

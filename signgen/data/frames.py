@@ -61,9 +61,11 @@ class StoredFrames:
 
         def decode(clip: int) -> None:
             with _open_checked(corpus, clip, lengths[clip]) as reader:
-                places = range(self.offsets[clip], self.offsets[clip + 1])
-                for place, frame in zip(places, reader, strict=True):
+                places = iter(range(self.offsets[clip], self.offsets[clip + 1]))
+                for frame, place in zip(reader, places, strict=False):
                     self.pixels[place] = fit(frame, size)
+            if missing := len(list(places)):
+                raise UserError(f"{corpus[clip].frames}: {missing} of {lengths[clip]} frames cannot be decoded")
 
         for_each_clip(decode, len(corpus), "decoding clips")
 

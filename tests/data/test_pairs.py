@@ -13,6 +13,7 @@ from signgen.data.pairs import sample_generator
 from signgen.errors import UserError
 from signgen.poses import draw_pose
 from signgen.poses.skeletons import FLIP_133
+from signgen.video import VideoFile
 
 from .conftest import CLIPS, HEIGHT, WIDTH, make_keypoints, write_clip
 
@@ -145,6 +146,12 @@ def test_as_many_frames_as_poses_are_needed(tmp_path: Path) -> None:
         PairDataset(corpus, SIZE, 1, 0, preload=True)
     with pytest.raises(UserError, match=r"a\.mp4: 4 frames but 5 poses"):
         PairDataset(corpus, SIZE, 1, 0)[0]
+
+
+def test_frames_that_do_not_come_are_an_error(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VideoFile, "__iter__", lambda reader: iter([reader[0]]))
+    with pytest.raises(UserError, match=r"clip.\.mp4: \d of \d frames cannot be decoded"):
+        PairDataset(corpus, SIZE, 1, 0, preload=True)
 
 
 def test_nothing_to_draw_from_is_an_error(corpus: Corpus) -> None:
