@@ -10,7 +10,7 @@ from signgen.cli.console import Json, report, track
 if TYPE_CHECKING:
     from signgen.evaluation import Evaluation
 
-ARROW = {"higher": "↑", "lower": "↓", "": " "}
+ARROW = {"higher": "↑", "lower": "↓", "nearer to 0": "→0", "": ""}
 
 
 def evaluate(
@@ -70,7 +70,7 @@ def describe(result: "Evaluation") -> str:
         score = result.scores[name]
         interval = f"{score.low:.4f} .. {score.high:.4f}" if score.low == score.low else "-"
         value = f"{score.value:.4f}" if score.value == score.value else "-"
-        title = f"{name} {ARROW[quantity.better]} {quantity.unit}".rstrip()
+        title = " ".join(filter(None, [name, ARROW[quantity.better], quantity.unit]))
         count = f"{score.count:>8}  per {quantity.per}: {quantity.protocol}"
         lines.append(f"{title:24} {value:>9}  {interval:>19}  {count}")
     lines += [f"{name}: not computed: {reason}" for name, reason in result.unavailable.items()]

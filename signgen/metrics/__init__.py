@@ -9,6 +9,7 @@ from functools import partial
 
 from signgen.metrics.averages import AveragedMetric, FrameMetric, Quantity
 from signgen.metrics.frechet import FID
+from signgen.metrics.hand_pose import HandPE
 from signgen.metrics.hands import HandSSIM, hand_ssim
 from signgen.metrics.lpips import LPIPS, lpips
 from signgen.metrics.psnr import PSNR, psnr
@@ -22,6 +23,7 @@ METRICS: dict[str, Callable[[], FrameMetric]] = {
     "lpips-alex": partial(LPIPS, "alex"),
     "lpips-vgg": partial(LPIPS, "vgg"),
     "hand-ssim": HandSSIM,
+    "hand-pe": HandPE,
     "flicker": Flicker,
     "tcd": TCD,
     "warping-error": WarpingError,
@@ -43,6 +45,7 @@ __all__ = [
     "AveragedMetric",
     "Flicker",
     "FrameMetric",
+    "HandPE",
     "HandSSIM",
     "Quantity",
     "WarpingError",

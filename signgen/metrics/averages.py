@@ -24,7 +24,7 @@ class Quantity:
 
     name: str
     protocol: str
-    better: Literal["higher", "lower", ""] = ""
+    better: Literal["higher", "lower", "nearer to 0", ""] = ""
     unit: str = ""
     per: str = "frame"
 

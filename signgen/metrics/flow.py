@@ -52,7 +52,7 @@ def backward_flow(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np
 
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (before, after)]
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    backward, forward = dis.calc(grey[1], grey[0], None), dis.calc(grey[0], grey[1], None)
+    backward, forward = (dis.calc(a, b, None) for a, b in (grey[::-1], grey))  # type: ignore[call-overload]
     returned = _sample(forward, backward)
     square_error = ((backward + returned) ** 2).sum(-1)
     square_length = (backward**2).sum(-1) + (returned**2).sum(-1)

@@ -26,20 +26,24 @@ def hand_present(keypoints: Tensor, height: int, width: int) -> Tensor:
     return (score > 0) & inside
 
 
-def hand_patches(frames: Tensor, keypoints: Tensor, present: Tensor) -> Tensor:
+def patch_corners(keypoints: Tensor, present: Tensor, size: int) -> Tensor:
+    """Upper left corners x, y (hands, 2) of patches of `size` centred on the rounded middle knuckles."""
+    return keypoints[:, MIDDLE_KNUCKLES, :2][present].round().long() - size // 2
+
+
+def hand_patches(frames: Tensor, keypoints: Tensor, present: Tensor, size: int) -> Tensor:
     """uint8 (F, H, W, 3), keypoints (F, 133, 3), `hand_present` -> uint8 (hands, size, size, 3).
 
-    Patches are centred on the rounded middle knuckle; what lies outside the frame repeats its border. Order:
-    frame by frame, left before right, present hands only.
+    Centred on the middle knuckle; what lies outside the frame repeats its border. Order: frame by frame, left
+    before right, present hands only.
     """
     height, width = frames.shape[1:3]
-    frame, hand = present.nonzero(as_tuple=True)
-    knuckles = keypoints[:, MIDDLE_KNUCKLES, :2][frame, hand].round().long()
-    size = patch_size(width)
-    offsets = torch.arange(size, device=frames.device) - size // 2
-    columns = (knuckles[:, :1] + offsets).clamp_(0, width - 1)
-    rows = (knuckles[:, 1:] + offsets).clamp_(0, height - 1)
-    return frames[frame[:, None, None], rows[:, :, None], columns[:, None, :]]
+    corners = patch_corners(keypoints, present, size)
+    offsets = torch.arange(size, device=frames.device)
+    columns = (corners[:, :1] + offsets).clamp_(0, width - 1)
+    rows = (corners[:, 1:] + offsets).clamp_(0, height - 1)
+    frame = present.nonzero()[:, :1, None]
+    return frames[frame, rows[:, :, None], columns[:, None, :]]
 
 
 def hand_ssim(generated: Tensor, reference: Tensor, keypoints: Tensor) -> Tensor:
@@ -51,7 +55,9 @@ def hand_ssim(generated: Tensor, reference: Tensor, keypoints: Tensor) -> Tensor
     present = hand_present(keypoints, *reference.shape[1:3])
     if not present.any():
         return torch.zeros(0, dtype=torch.float64, device=reference.device)
-    return ssim(hand_patches(generated, keypoints, present), hand_patches(reference, keypoints, present))
+    size = patch_size(reference.shape[2])
+    ours, theirs = (hand_patches(frames, keypoints, present, size) for frames in (generated, reference))
+    return ssim(ours, theirs)
 
 
 class HandSSIM(AveragedMetric):

@@ -74,7 +74,7 @@ class Flicker(TemporalMetric):
         what = "mean absolute change to the frame before, outside a seventh of the width around the pose"
         super().__init__(
             (
-                Quantity("flicker-excess", "flicker minus the reference's", "lower", "levels", per="step"),
+                Quantity("flicker-excess", "flicker minus the reference's", "nearer to 0", "levels", per="step"),
                 Quantity("flicker", what, "", "levels", per="step"),
                 Quantity("flicker-reference", "the same of the reference", "", "levels", per="step"),
             )

@@ -12,13 +12,13 @@ def test_patch_is_60_px_at_210_and_scales() -> None:
 
 
 def test_patch_inside_the_frame_is_a_plain_cut(reference: Tensor, keypoints: Tensor) -> None:
-    patches = hand_patches(reference, keypoints, hand_present(keypoints, *reference.shape[1:3]))
+    patches = hand_patches(reference, keypoints, hand_present(keypoints, 130, 105), 30)
     assert patches.shape == (2 * len(reference) - 1, 30, 30, 3)
     assert torch.equal(patches[0], reference[0, 45:75, 25:55])
 
 
 def test_patch_at_the_border_repeats_it(reference: Tensor, keypoints: Tensor) -> None:
-    patch = hand_patches(reference, keypoints, hand_present(keypoints, *reference.shape[1:3]))[1]
+    patch = hand_patches(reference, keypoints, hand_present(keypoints, 130, 105), 30)[1]
     assert torch.equal(patch[:17], reference[0, 113:130, 55:85])
     assert torch.equal(patch[17:], reference[0, 129:130, 55:85].expand(13, 30, 3))
 

@@ -1,0 +1,90 @@
+"""Hand PE: how far the generated hands' points are from the reference's, both found by the same estimator.
+
+SignGAN's metric as FPDM reports it, its open ends fixed. Hands that the estimator does not find cannot be
+compared; the share that it finds is reported beside, so that vanished hands do not improve the score
+unseen.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.metrics.hand_estimators import JOINTS, MIDDLE_KNUCKLE, HandEstimator, MediaPipeHands
+from signgen.metrics.hands import MIDDLE_KNUCKLES, hand_patches, hand_present, patch_corners, patch_size
+
+CONTEXT = 2.5  # times the patch of Hand SSIM: MediaPipe does not find a hand that fills the picture
+
+
+def find_hands(frames: Tensor, keypoints: Tensor, estimator: HandEstimator) -> Tensor:
+    """The points of the left and the right hand in each frame, float64 (F, 2, 21, 2) in its pixels, NaN if not found.
+
+    Looked for around the reference's knuckle, in frames uint8 (F, H, W, 3); of several hands the one
+    nearest to it counts, and none whose middle knuckle is outside the patch of Hand SSIM.
+    """
+    height, width = frames.shape[1:3]
+    present = hand_present(keypoints, height, width)
+    size = round(CONTEXT * patch_size(width))
+    points = np.full((*present.shape, JOINTS, 2), np.nan)
+    patches = hand_patches(frames, keypoints, present, size).cpu().numpy()
+    corners = patch_corners(keypoints, present, size).cpu().numpy()
+    for place, patch, corner in zip(present.nonzero().tolist(), patches, corners, strict=True):
+        knuckle = keypoints[place[0], MIDDLE_KNUCKLES[place[1]], :2].cpu().numpy()
+        hands = estimator(patch) + corner
+        away = np.abs(hands[:, MIDDLE_KNUCKLE] - knuckle).max(-1)
+        if len(hands) and away.min() < patch_size(width) / 2:
+            points[place[0], place[1]] = hands[away.argmin()]
+    return torch.from_numpy(points)
+
+
+def jitter(hands: Tensor) -> Tensor:
+    """Size of the acceleration, in pixels per frame squared, of joints found in three frames running.
+
+    (F, hands, 21, 2), NaN where not found -> (joints,).
+    """
+    acceleration = (hands[2:] - 2 * hands[1:-1] + hands[:-2]).norm(dim=-1)
+    return acceleration[~acceleration.isnan()]
+
+
+class HandPE(AveragedMetric):
+    """Distance of hand points, share of hands found, and hand jitter beside the reference's own."""
+
+    needs_keypoints = True
+
+    def __init__(self, estimator: Callable[[], HandEstimator] = MediaPipeHands) -> None:
+        self.estimator = estimator()
+        super().__init__(
+            (
+                Quantity("hand-pe", f"mean Euclidean, by {self.estimator.name}", "lower", "px", "joint"),
+                Quantity("hand-pe-l1", "the same as |dx| + |dy|", "lower", "px", "joint"),
+                Quantity("hands-found", "hands found near the reference's middle knuckle", "higher", "", "hand"),
+                Quantity("hands-found-reference", "the same in the reference", "", "", "hand"),
+                Quantity("hand-jitter", "mean acceleration of the joints", "", "px", "joint"),
+                Quantity("hand-jitter-reference", "the same of the reference", "", "px", "joint"),
+            )
+        )
+        self.new_clip()
+
+    def new_clip(self) -> None:
+        self._before = torch.zeros(2, 0, 2, JOINTS, 2, dtype=torch.float64)  # generated, reference; last two frames
+
+    def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        assert keypoints is not None  # update has checked
+        present = hand_present(keypoints, *reference.shape[1:3]).cpu()
+        hands = torch.stack([find_hands(f, keypoints, self.estimator) for f in (generated, reference)])
+        difference = hands[0] - hands[1]
+        difference = difference[~difference.isnan()].view(-1, 2)
+        run = torch.cat([self._before, hands], 1)
+        self._before = run[:, -2:]
+        ours, theirs = (jitter(frames) for frames in run)
+        found, found_reference = (~clip[present][:, 0, 0].isnan() for clip in hands)
+        return {
+            "hand-pe": difference.norm(dim=-1),
+            "hand-pe-l1": difference.abs().sum(-1),
+            "hands-found": found,
+            "hands-found-reference": found_reference,
+            "hand-jitter": ours,
+            "hand-jitter-reference": theirs,
+        }

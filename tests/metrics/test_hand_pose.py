@@ -1,0 +1,115 @@
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from signgen.errors import UserError
+from signgen.metrics import HandPE
+from signgen.metrics.hand_estimators import MediaPipeHands
+from signgen.metrics.hand_pose import find_hands, jitter
+
+
+class BrightestPoint:
+    """Stands for an estimator: all 21 joints at the brightest pixel; a dark patch holds no hand."""
+
+    name = "brightest point"
+
+    def __call__(self, patch: np.ndarray) -> np.ndarray:
+        light = patch.astype(int).sum(-1)
+        if light.max() < 300:
+            return np.zeros((0, 21, 2))
+        y, x = np.unravel_index(light.argmax(), light.shape)
+        return np.full((1, 21, 2), [x, y], float)
+
+
+def clip_with_hands(*places: list[tuple[int, int]]) -> Tensor:
+    """Black frames 105 px wide with a white pixel at each of the frame's places."""
+    frames = torch.zeros(len(places), 130, 105, 3, dtype=torch.uint8)
+    for frame, points in zip(frames, places, strict=True):
+        for x, y in points:
+            frame[y, x] = 255
+    return frames
+
+
+def score(*batches: tuple[Tensor, Tensor, Tensor]) -> dict[str, float]:
+    metric = HandPE(BrightestPoint)
+    for batch in batches:
+        metric.update(*batch)
+    return {name: float(value) for name, value in metric.compute().items()}
+
+
+@pytest.fixture
+def points() -> Tensor:
+    """Four frames; the left knuckle at 30, 40, the right one at 99, 120, near the corner."""
+    keypoints = torch.zeros(4, 133, 3)
+    keypoints[:, 100] = torch.tensor([30.0, 40.0, 1])
+    keypoints[:, 121] = torch.tensor([99.0, 120.0, 1])
+    return keypoints
+
+
+HANDS = [(30, 40), (99, 120)]
+
+
+def test_hands_are_found_in_pixels_of_the_frame(points: Tensor) -> None:
+    found = find_hands(clip_with_hands(*[HANDS] * 4), points, BrightestPoint())
+    assert found[:, 0].unique(dim=1).squeeze().tolist() == [[30, 40]] * 4
+    assert found[:, 1].unique(dim=1).squeeze().tolist() == [[99, 120]] * 4
+
+
+def test_a_hand_far_from_the_knuckle_is_not_it(points: Tensor) -> None:
+    """The patch reaches 37 px, that of Hand SSIM 15."""
+    found = find_hands(clip_with_hands(*[[(30 + i, 40)] for i in (14, 15, 36, 38)]), points, BrightestPoint())
+    assert found[:, 0, 0, 0].isnan().tolist() == [False, True, True, True]
+
+
+def test_one_moved_hand_is_measured(points: Tensor) -> None:
+    reference = clip_with_hands(*[HANDS] * 4)
+    found = score((clip_with_hands(*[[(33, 44), HANDS[1]]] * 4), reference, points))
+    assert found["hand-pe"] == pytest.approx(2.5)  # 5 for one hand, 0 for the other
+    assert found["hand-pe-l1"] == pytest.approx(3.5)
+    assert found["hands-found"] == 1
+
+
+def test_a_vanished_hand_shows_in_the_share_found(points: Tensor) -> None:
+    reference = clip_with_hands(*[HANDS] * 4)
+    found = score((clip_with_hands(*[HANDS[:1]] * 4), reference, points))
+    assert found["hand-pe"] == 0
+    assert (found["hands-found"], found["hands-found-reference"]) == (0.5, 1)
+
+
+def test_jitter_is_the_acceleration(points: Tensor) -> None:
+    steady = clip_with_hands(*[[(30 + i, 40)] for i in range(4)])
+    shaking = clip_with_hands(*[[(30 + i % 2, 40)] for i in range(4)])
+    found = score((shaking, steady, points))
+    assert (found["hand-jitter"], found["hand-jitter-reference"]) == (2, 0)
+    gap = torch.zeros(5, 2, 21, 2)
+    gap[2] = torch.nan
+    assert len(jitter(gap)) == 0
+
+
+def test_batches_do_not_matter(points: Tensor) -> None:
+    clips = [clip_with_hands(*[[(30 + i * step % 3, 40)] for i in range(4)]) for step in (1, 2)]
+    whole = score((*clips, points))
+    parts = [(clips[0][i : i + 1], clips[1][i : i + 1], points[i : i + 1]) for i in range(4)]
+    assert score(*parts) == pytest.approx(whole)
+    assert whole["hand-jitter"] > 0
+
+
+def test_no_hands_at_all(points: Tensor) -> None:
+    empty = clip_with_hands([], [], [], [])
+    found = score((empty, empty, points))
+    assert np.isnan(found["hand-pe"])
+    assert found["hands-found"] == 0
+
+
+def test_without_an_estimator_the_error_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setattr("signgen.metrics.hand_estimators.find_spec", lambda package: None)
+    with pytest.raises(UserError, match=r"pip install --no-deps mediapipe==0\.10\.21"):
+        HandPE()
+
+
+@pytest.mark.skipif(find_spec("mediapipe") is None, reason="needs mediapipe 0.10.21")
+def test_mediapipe_finds_no_hand_in_grey() -> None:
+    assert MediaPipeHands()(np.full((150, 150, 3), 128, np.uint8)).shape == (0, 21, 2)
