@@ -23,13 +23,10 @@ Progress = Callable[[Iterable, int, str], Iterable]
 # x, y, width, height of the box around one person
 Box = tuple[int, int, int, int]
 
-INSTALL_MEDIAPIPE = (
-    'pip install "protobuf==6.33.0" attrs flatbuffers matplotlib opencv-python-headless && '
-    "pip install --no-deps mediapipe==0.10.21"
-)
-INSTALL_MMPOSE = (
-    "pip install mmengine==0.10.7 mmcv-lite==2.0.1 json_tricks munkres && pip install --no-deps mmpose==1.1.0"
-)
+# Without their dependencies, which clash with ours; what they need of them is in the extras.
+INSTALL = "pip install 'signgen[{0}]' && pip install --no-deps {0}=={1}"
+INSTALL_MEDIAPIPE = INSTALL.format("mediapipe", "0.10.21")
+INSTALL_MMPOSE = INSTALL.format("mmpose", "1.1.0")
 # HRNet-W48 with DARK decoding, 384x288, COCO-WholeBody: the estimator of the papers' Phoenix poses.
 HRNET_CONFIG = (
     "wholebody_2d_keypoint/topdown_heatmap/coco-wholebody/td-hm_hrnet-w48_dark-8xb32-210e_coco-wholebody-384x288.py"
