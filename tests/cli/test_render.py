@@ -20,7 +20,7 @@ from signgen.framing import FITS
 from signgen.models import folder as model_folder
 from signgen.provenance import model_hash
 from signgen.sampling.solvers import SOLVERS
-from signgen.video import VideoWriter, open_video
+from signgen.video import VideoWriter, open_video, read_image
 from tests.cli.conftest import Cli
 
 Render = Callable[..., list[str]]
@@ -295,3 +295,15 @@ def test_parameters_are_counted_as_the_model_has_them(cli: Cli, model: Path, tin
     for name in ("fusion", "source_encoder", "unet", "vae"):
         counted = sum(parameter.numel() for parameter in getattr(tiny_pipeline, name).parameters())
         assert parts[name]["parameters"] == counted
+
+
+@pytest.mark.slow
+def test_demo_with_the_model_in_the_package(cli: Cli, tmp_path: Path) -> None:
+    assert cli("demo", "-o", tmp_path / "demo.mp4").status == 0
+    source = read_image(demo_verb.EXAMPLE / "source.png").astype(int)
+    with open_video(tmp_path / "demo.mp4") as video:
+        assert (len(video), video.size, video.fps) == (36, (210, 260), 25)
+        still, moved = (np.abs(video[frame].astype(int) - source) for frame in (0, 18))
+    # The first pose is that of the source picture: a model that works gives the picture back, nearly.
+    assert still.mean() < 8
+    assert (moved > 60).mean() > 1.5 * (still > 60).mean()
