@@ -12,7 +12,9 @@ from signgen.metrics.frechet import FID
 from signgen.metrics.hand_pose import HandPE
 from signgen.metrics.hands import HandSSIM, hand_ssim
 from signgen.metrics.lpips import LPIPS, lpips
+from signgen.metrics.pose_error import PoseError
 from signgen.metrics.psnr import PSNR, psnr
+from signgen.metrics.retrieval import Retrieval, retrieval_ranks
 from signgen.metrics.ssim import SSIM, ssim
 from signgen.metrics.temporal import TCD, TLPIPS, Flicker, WarpingError, tcd
 
@@ -24,6 +26,7 @@ METRICS: dict[str, Callable[[], FrameMetric]] = {
     "lpips-vgg": partial(LPIPS, "vgg"),
     "hand-ssim": HandSSIM,
     "hand-pe": HandPE,
+    "pose-error": PoseError,
     "flicker": Flicker,
     "tcd": TCD,
     "warping-error": WarpingError,
@@ -47,11 +50,14 @@ __all__ = [
     "FrameMetric",
     "HandPE",
     "HandSSIM",
+    "PoseError",
     "Quantity",
+    "Retrieval",
     "WarpingError",
     "hand_ssim",
     "lpips",
     "psnr",
+    "retrieval_ranks",
     "ssim",
     "tcd",
 ]

@@ -21,8 +21,8 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     of both projections.
 
     Two options for models trained from nothing. patch: the UNet sees blocks of patch x patch latents as one position
-    (as diffusion transformers do), which makes it patch^2 times cheaper. positions: (height, width) of a grid of learned
-    position features, added where the pose features are; a pretrained UNet has learned its own sense of place.
+    (as diffusion transformers do), which makes it patch^2 times cheaper. positions: (height, width) of a grid of
+    learned features, added where the pose features are; a pretrained UNet has learned its own sense of place.
     """
 
     _supports_gradient_checkpointing = True

@@ -41,7 +41,9 @@ class AutoencoderObjective(Objective):
         self.grid = grid
         # Mean square of the latents, for the scaling factor that gives the diffusion model unit variance.
         self.power: Tensor
-        self.register_buffer("power", torch.ones(()))
+        self.seen: Tensor
+        self.register_buffer("power", torch.zeros(()))
+        self.register_buffer("seen", torch.zeros(()))
 
     def trainable(self) -> dict[str, nn.Module]:
         return {"vae": self.vae}
@@ -53,7 +55,8 @@ class AutoencoderObjective(Objective):
         decoded = reconstruct(self.vae, distribution.mean + distribution.std * noise, *self.size).float()
         if self.training:
             with torch.no_grad():
-                self.power.lerp_(distribution.mean.float().square().mean(), 0.01)
+                self.seen += 1
+                self.power.lerp_(distribution.mean.float().square().mean(), max(0.01, 1 / self.seen.item()))
         weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
         weights = F.interpolate(weights, size=self.size)
         error = (weights * (decoded - images).abs()).mean()

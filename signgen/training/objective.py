@@ -40,6 +40,7 @@ class Objective(nn.Module, ABC):
     def train(self, mode: bool = True) -> "Objective":
         """Switch the trained parts to training mode; frozen parts stay in eval mode, their dropout off."""
         super().train(False)
+        self.training = mode
         for module in self.trainable().values():
             module.train(mode)
         return self

@@ -2,9 +2,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers import AutoencoderKL
 
+from signgen.data import open_corpus
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
+from signgen.models.autoencoder import encode
+from signgen.models.folder import load_component
+from signgen.models.pixels import resize, to_images
 from signgen.training import load_settings
 from signgen.training.checkpoint import checkpoints
 from signgen.training.diffusion import DiffusionObjective
@@ -40,6 +46,14 @@ def test_accumulated_batches_are_one_large_batch(train_tiny: TrainTiny, tmp_path
 def test_the_loss_falls(train_tiny: TrainTiny, tmp_path: Path) -> None:
     numbers = losses(train_tiny("autoencoder", tmp_path / "run", "steps=20", "optimizer.warmup=0"))
     assert numbers[20] < 0.8 * numbers[1]
+
+
+def test_saved_latents_have_unit_variance(train_tiny: TrainTiny, small_corpus: Path, tmp_path: Path) -> None:
+    train_tiny("autoencoder", tmp_path / "run", "steps=3", "ema=0", "optimizer.learning_rate=1e-6")
+    vae = load_component(AutoencoderKL, tmp_path / "run" / "model")
+    frames = torch.from_numpy(open_corpus([str(small_corpus)], "train").reader(0)[2].copy())
+    latents = encode(vae, to_images(resize(frames[None], (52, 42))))
+    assert latents.square().mean().sqrt() == pytest.approx(1, rel=0.3)
 
 
 def test_a_run_leaves_a_model_that_renders(train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path) -> None:
