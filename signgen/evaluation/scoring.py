@@ -115,9 +115,7 @@ def score_clip(
 ) -> ClipScores:
     """Stream one pair of clips through the metrics. UserError where a frame cannot be read."""
     for metric in metrics:
-        if isinstance(metric, AveragedMetric):
-            metric.reset()
-        metric.new_clip()
+        metric.reset() if isinstance(metric, AveragedMetric) else metric.new_clip()
     device = metrics[0].device
     with open_video(pair.generated) as generated, open_video(pair.reference) as reference:
         scores = ClipScores(pair.name, 0, reference.size)

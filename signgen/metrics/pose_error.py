@@ -1,0 +1,64 @@
+"""Pose re-detection: does the generated signer stand as the driving pose says?
+
+The estimator sees the generated frames only; its points are compared with the driving pose. It errs on real
+frames too, so the same of the reference stands beside it.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.poses.extraction import Estimate, mediapipe_estimator
+
+# Hips and what is below them are outside most sign-language pictures, where estimators guess.
+PARTS = {"body": slice(0, 11), "hands": slice(91, 133)}
+HOLISTIC = "MediaPipe Holistic 0.10.21"
+
+
+class PoseError(AveragedMetric):
+    """Distance of re-detected points from the driving pose, for the upper body and for the hands.
+
+    The estimators follow a person through a clip, so each clip gets fresh ones: call `new_clip` between
+    clips.
+    """
+
+    needs_keypoints = True
+
+    def __init__(
+        self, estimator: Callable[[], AbstractContextManager[Estimate]] = mediapipe_estimator, name: str = HOLISTIC
+    ) -> None:
+        quantities: list[Quantity] = []
+        for part in PARTS:
+            error, found = f"pose-{part}-error", f"pose-{part}-found"
+            quantities += [
+                Quantity(error, f"mean distance of found points from the pose, by {name}", "lower", "px", "point"),
+                Quantity(f"{error}-reference", "the same of the reference", "", "px", "point"),
+                Quantity(found, "share of the pose's points that are found", "higher", "", "point"),
+                Quantity(f"{found}-reference", "the same of the reference", "", "", "point"),
+            ]
+        super().__init__(tuple(quantities))
+        self._estimator, self._stack = estimator, ExitStack()
+        self.new_clip()
+
+    def new_clip(self) -> None:
+        self._stack.close()
+        self._estimates = [self._stack.enter_context(self._estimator()) for _ in ("generated", "reference")]
+
+    def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        assert keypoints is not None  # update has checked
+        pose = keypoints.cpu().double()
+        values = {}
+        sides = zip(("", "-reference"), (generated, reference), self._estimates, strict=True)
+        for side, frames, estimate in sides:
+            found = torch.from_numpy(np.stack([estimate(frame) for frame in frames.cpu().numpy()]))
+            for part, points in PARTS.items():
+                known = pose[:, points, 2] > 0
+                seen = known & (found[:, points, 2] > 0)
+                distance = (found[:, points, :2] - pose[:, points, :2]).norm(dim=-1)
+                values[f"pose-{part}-error{side}"] = distance[seen]
+                values[f"pose-{part}-found{side}"] = seen[known]
+        return values
