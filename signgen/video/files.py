@@ -77,6 +77,7 @@ class VideoFile(VideoReader):
         if self._container is not None:
             self._container.close()
             self._container = None
+            self._decoded = iter(())  # it refers to this reader: the decoder's memory would wait for the next gc
 
     def _frame(self, index: int) -> Any:
         """Decode on from where the last call stopped, unless a key frame lies between there and `index`."""
