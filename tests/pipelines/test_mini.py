@@ -1,0 +1,41 @@
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate.state import AcceleratorState
+
+from signgen.fpdm import FPDMPipeline
+from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
+
+SCRIPT = Path(__file__).parents[2] / "pipelines" / "mini.py"
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), *map(str, arguments)])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def test_the_recipe_makes_a_packaged_model_and_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    small_corpus: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    arguments = [small_corpus, "--work", tmp_path / "work", "--output", tmp_path / "model", "--size", "tiny"]
+    arguments += ["--set", "steps=1", "validation=[]", "data.preload=false"]
+    run(monkeypatch, *arguments)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["autoencoder", "fusion", "diffusion"]
+    pipeline = FPDMPipeline.from_pretrained(tmp_path / "model")
+    assert pipeline.unet.dtype == torch.float32  # whatever it is stored as
+    assert FPDMPipeline.from_pretrained(tmp_path / "model", dtype=torch.float16).unet.dtype == torch.float16
+
+    run(monkeypatch, *arguments)
+    assert capsys.readouterr().out == ""
+
+
+def test_bad_corpora_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as error:
+        run(monkeypatch, tmp_path / "nowhere", "--work", tmp_path, "--output", tmp_path / "model", "--size", "tiny")
+    assert "nowhere" in str(error.value)
