@@ -31,9 +31,7 @@ def train_stages(corpora: list[str], work: Path, size: str, overrides: list[str]
             given += [f"{part}={work / part / 'model'}" for part in STAGES[:2]]
         settings = load_settings(stage, CONFIGS / size / f"{stage}.yaml", given + overrides)
         started = any((output / "checkpoints").glob("*.pt"))
-        model = train(
-            stage, settings, resume=started, report=lambda step, values: print(stage, step, values, flush=True)
-        )
+        model = train(stage, settings, resume=started, report=partial(print, stage, flush=True))
     return model
 
 
