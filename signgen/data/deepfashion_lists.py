@@ -54,7 +54,10 @@ def read_pairs(path: Path) -> list[PicturePair]:
     text = _text(path)
     if text.lstrip().startswith("["):
         return _pairs_of_json(path, text)
-    rows = list(enumerate(csv.reader(line for _, line in _lines(path)), start=1))
+    try:
+        rows = list(enumerate(csv.reader(line for _, line in _lines(path)), start=1))
+    except csv.Error as error:  # a field of over 128 KiB; on Python 3.10 a NUL as well
+        raise UserError(f"{path}: broken table ({error})") from error
     if not rows or rows[0][1] != ["from", "to"]:
         raise UserError(f"{path}: neither a CSV of pairs (first line from,to) nor a JSON list of them")
     return [_pair(path, number, row) for number, row in rows[1:]]
