@@ -1,5 +1,6 @@
 """Training samples: what is in them, and that sample n depends on the seed and n alone."""
 
+import gc
 import pickle
 from pathlib import Path
 
@@ -83,6 +84,24 @@ def test_preloaded_and_decoded_samples_are_equal(corpus: Corpus) -> None:
     stored = PairDataset(corpus, size, 10, 7, EVERYTHING, preload=True)
     for n in range(10):
         assert_equal_samples(decoded[n], stored[n])
+
+
+def test_readers_put_away_are_freed_at_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("signgen.data.frames.OPEN_READERS", 1)
+    dataset = PairDataset(corpus, SIZE, 30, 7)
+    gc.collect()
+    before = readers_alive()
+    gc.disable()  # a decoder holds megabytes, of which the collector sees nothing: it may wait for long
+    try:
+        for n in range(30):
+            dataset[n]
+        assert readers_alive() - before == 1
+    finally:
+        gc.enable()
+
+
+def readers_alive() -> int:
+    return sum(type(thing) is VideoFile for thing in gc.get_objects())
 
 
 def test_a_pickled_dataset_draws_the_same(corpus: Corpus) -> None:
