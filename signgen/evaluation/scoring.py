@@ -114,8 +114,21 @@ def score_clip(
     pair: ClipPair, keypoints: Tensor | None, metrics: Sequence[FrameMetric], protocol: Protocol
 ) -> ClipScores:
     """Stream one pair of clips through the metrics. UserError where a frame cannot be read."""
-    for metric in metrics:
-        metric.reset() if isinstance(metric, AveragedMetric) else metric.new_clip()
+    averaged = [metric for metric in metrics if isinstance(metric, AveragedMetric)]
+    for metric in averaged:
+        metric.reset()
+    try:
+        scores = _stream(pair, keypoints, metrics, protocol)
+    finally:
+        for each in metrics:
+            each.new_clip()
+    for metric in averaged:
+        for quantity, total, count in zip(metric.quantities, metric.total, metric.count, strict=True):
+            scores.totals[quantity.name], scores.counts[quantity.name] = float(total), int(count)
+    return scores
+
+
+def _stream(pair: ClipPair, keypoints: Tensor | None, metrics: Sequence[FrameMetric], protocol: Protocol) -> ClipScores:
     device = metrics[0].device
     with open_video(pair.generated) as generated, open_video(pair.reference) as reference:
         scores = ClipScores(pair.name, 0, reference.size)
@@ -126,10 +139,6 @@ def score_clip(
             for metric in metrics:
                 metric.update(ours.to(device), theirs.to(device), points)
             scores.frames += len(ours)
-    for metric in metrics:
-        if isinstance(metric, AveragedMetric):
-            for quantity, total, count in zip(metric.quantities, metric.total, metric.count, strict=True):
-                scores.totals[quantity.name], scores.counts[quantity.name] = float(total), int(count)
     return scores
 
 

@@ -6,6 +6,7 @@ frames too, so the same of the reference stands beside it.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from weakref import finalize
 
 import numpy as np
 import torch
@@ -22,8 +23,7 @@ HOLISTIC = "MediaPipe Holistic 0.10.21"
 class PoseError(AveragedMetric):
     """Distance of re-detected points from the driving pose, for the upper body and for the hands.
 
-    The estimators follow a person through a clip, so each clip gets fresh ones: call `new_clip` between
-    clips.
+    The estimators follow a person through a clip: `new_clip` ends them, and the next frames get fresh ones.
     """
 
     needs_keypoints = True
@@ -41,18 +41,27 @@ class PoseError(AveragedMetric):
                 Quantity(f"{found}-reference", "the same of the reference", "", "", "point"),
             ]
         super().__init__(tuple(quantities))
+        with estimator():
+            pass  # one that is not installed is an error now, not after the first clip
         self._estimator, self._stack = estimator, ExitStack()
-        self.new_clip()
+        self._estimates: list[Estimate] = []
+        finalize(self, self._stack.close)  # MediaPipe hangs if it is left to the interpreter's end
 
     def new_clip(self) -> None:
         self._stack.close()
-        self._estimates = [self._stack.enter_context(self._estimator()) for _ in ("generated", "reference")]
+        self._estimates = []
+
+    def _open(self) -> list[Estimate]:
+        """One estimator for the generated frames, one for the reference's."""
+        if not self._estimates:
+            self._estimates = [self._stack.enter_context(self._estimator()) for _ in range(2)]
+        return self._estimates
 
     def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
         assert keypoints is not None  # update has checked
         pose = keypoints.cpu().double()
         values = {}
-        sides = zip(("", "-reference"), (generated, reference), self._estimates, strict=True)
+        sides = zip(("", "-reference"), (generated, reference), self._open(), strict=True)
         for side, frames, estimate in sides:
             found = torch.from_numpy(np.stack([estimate(frame) for frame in frames.cpu().numpy()]))
             for part, points in PARTS.items():
