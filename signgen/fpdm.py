@@ -90,9 +90,10 @@ class FPDMPipeline(DiffusionPipeline):
     @torch.no_grad()
     def encode_source(self, frames: np.ndarray | Tensor) -> SourceConditions:
         """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses."""
-        frames = self._on_device(frames)
-        tokens = self.unet.source_tokens(source_hidden(self.source_encoder, frames, self.config.source_size))
-        return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, frames))
+        # Both encoders see the picture at the source encoder's size, as published.
+        pictures = resize(self._on_device(frames), self.config.source_size)
+        tokens = self.unet.source_tokens(source_hidden(self.source_encoder, pictures))
+        return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, pictures))
 
     @torch.no_grad()
     def encode_poses(

@@ -23,7 +23,7 @@ def load_pickle(content: bytes, path: str | Path) -> Any:
     Raises UserError for a broken pickle, and for one that asks for anything but data.
     """
     try:
-        return _DataUnpickler(io.BytesIO(content)).load()
+        return DataUnpickler(io.BytesIO(content)).load()
     except _Refused as error:
         raise UserError(f"{path}: refused: {error}") from error
     except Exception as error:  # a broken pickle can raise anything
@@ -35,7 +35,9 @@ class _Refused(Exception):
 
 
 # The unpickler in Python, not the one in C, whose memo takes gigabytes at the word of a nine-byte file.
-class _DataUnpickler(pickle._Unpickler):
+class DataUnpickler(pickle._Unpickler):
+    """Unpickles data alone: anything else that a pickle asks for is refused."""
+
     def find_class(self, module: str, name: str) -> Any:
         allowed = _ALLOWED.get((module, name))
         if allowed is None:

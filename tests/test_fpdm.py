@@ -8,6 +8,7 @@ from PIL import Image
 from signgen.errors import UserError
 from signgen.fpdm import Conditions, FPDMPipeline
 from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.models.pixels import resize
 from signgen.sampling.guidance import Branch, guidance_branches
 
 
@@ -34,9 +35,8 @@ def published_guidance(
     repeated = torch.from_numpy(arrays([first] * len(poses)))
     drawings = torch.from_numpy(arrays(poses))
     with torch.no_grad():
-        tokens = pipeline.unet.source_tokens(
-            source_hidden(pipeline.source_encoder, repeated, pipeline.config.source_size)
-        )
+        repeated = resize(repeated, pipeline.config.source_size)
+        tokens = pipeline.unet.source_tokens(source_hidden(pipeline.source_encoder, repeated))
         features = pipeline.unet.pose_features(drawings.movedim(-1, 1) / 255)
         fused = pipeline.fusion(
             fusion_embedding(pipeline.fusion, repeated), fusion_embedding(pipeline.fusion, drawings)

@@ -1,12 +1,14 @@
 """`signgen models`: which models there are, and what is in one."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from signgen.cli.console import Json, report
+from signgen.errors import UserError
 
 app = typer.Typer(help="The models at hand.")
 
@@ -41,6 +43,29 @@ def info(
         for name, part in parts.items()
     ]
     report(result, as_json, "\n".join(lines))
+
+
+@app.command()
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="An FPDM training checkpoint, either stage's.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The model folder to write.")],
+    config: Annotated[
+        Path | None, typer.Option(metavar="JSON", help="Sizes of the model's parts; the paper's without it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Convert a published FPDM checkpoint to a model folder, every tensor accounted for.
+
+    The checkpoint's tensors are read, none of its code is run.
+    """
+    from signgen.models.conversion import convert_fpdm
+
+    if output.exists():
+        raise UserError(f"{output} exists already: give another name")
+    result = convert_fpdm(checkpoint, output, config)
+    dropped = f"; dropped: {', '.join(result.dropped)}" if result.dropped else ""
+    text = f"{output}: {result.used} tensors, {result.duplicates} more are equal copies{dropped}"
+    report({"output": str(output), **asdict(result)}, as_json, text)
 
 
 def _part(folder: Path) -> dict[str, Any]:

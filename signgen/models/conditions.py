@@ -7,23 +7,18 @@ from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import CLIP_STATISTICS, IMAGENET_STATISTICS, encoder_pixels
 
 
-def source_hidden(encoder: Dinov2Model, frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Last hidden state (B, tokens, width) of source frames (B, H, W, 3) uint8 squashed to `size` (height, width).
+def source_hidden(encoder: Dinov2Model, pictures: Tensor) -> Tensor:
+    """Last hidden state (B, tokens, width) of source pictures (B, H, W, 3) uint8, of the size that the encoder reads.
 
     All tokens are kept, the class token too (methods: FPDM stage 2, condition 1).
     """
-    pixels = encoder_pixels(frames, size, IMAGENET_STATISTICS)
+    pixels = encoder_pixels(pictures, (pictures.shape[1], pictures.shape[2]), IMAGENET_STATISTICS)
     return encoder(pixel_values=pixels.to(encoder.dtype)).last_hidden_state
 
 
-def fusion_pixels(fusion: ImagePoseFusion, frames: Tensor) -> Tensor:
-    """What the fusion model's tower reads of frames or pose drawings (B, H, W, 3) uint8."""
-    return encoder_pixels(frames, fusion.pixel_size, CLIP_STATISTICS)
-
-
 def fusion_embedding(fusion: ImagePoseFusion, frames: Tensor) -> Tensor:
-    """Embeddings (B, dim) of frames or pose drawings (B, H, W, 3) uint8."""
-    return fusion.embed(fusion_pixels(fusion, frames))
+    """Embeddings (B, dim) of pictures or pose drawings (B, H, W, 3) uint8."""
+    return fusion.embed(encoder_pixels(frames, fusion.pixel_size, CLIP_STATISTICS))
 
 
 def keep_rows(values: Tensor, keep: Tensor) -> Tensor:

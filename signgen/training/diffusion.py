@@ -15,7 +15,7 @@ from signgen.models.autoencoder import encode, latent_size
 from signgen.models.conditions import fusion_embedding, keep_rows, source_hidden
 from signgen.models.folder import load_component, without_progress_bars
 from signgen.models.fusion import ImagePoseFusion
-from signgen.models.pixels import to_drawings, to_frames, to_images
+from signgen.models.pixels import resize, to_drawings, to_frames, to_images
 from signgen.models.presets import preset
 from signgen.training.objective import Batch, Objective, picture_grid, region_weights
 from signgen.training.settings import TrainingSettings
@@ -97,17 +97,15 @@ class DiffusionObjective(Objective):
         return parts
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
+        sources = resize(batch["source"], self.sizes.source_size)
         with torch.no_grad():
             latents = encode(self.vae, to_images(batch["target"])).float()
-            fused = self.fusion(
-                fusion_embedding(self.fusion, batch["source"]), fusion_embedding(self.fusion, batch["pose"])
-            )
+            fused = self.fusion(fusion_embedding(self.fusion, sources), fusion_embedding(self.fusion, batch["pose"]))
         noise = self.noise(batch["noise"])
         uniform = batch["uniform"]
         timesteps = (uniform[:, 0] * self.scheduler.config.num_train_timesteps).long()
         keep_pose, keep_source, keep_fusion = self.kept(uniform)
-        hidden = source_hidden(self.source_encoder, batch["source"], self.sizes.source_size)
-        tokens = keep_rows(self.unet.source_tokens(hidden), keep_source)
+        tokens = keep_rows(self.unet.source_tokens(source_hidden(self.source_encoder, sources)), keep_source)
         features = keep_rows(self.unet.pose_features(to_drawings(batch["pose"])), keep_pose)
         prediction = self.unet(
             self.scheduler.add_noise(latents, noise, timesteps),

@@ -1,0 +1,103 @@
+"""How far signgen's FPDM is from the authors' implementation: every recorded quantity and its largest difference.
+
+    python benchmarks/parity.py ../shared/parity/fpdm-tiny [--json OUT.json]
+
+The folder holds a checkpoint of the authors' modules at a tiny size (`last.ckpt`, `config.json`), a source picture and
+a drawn pose, and what their code computed from these in float32 on a CPU (`expected.safetensors`). Differences are
+relative to the largest value of the quantity; those of the pictures, in [0, 1], are absolute.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from safetensors.torch import load_file
+from torch import Tensor
+
+from signgen.fpdm import FPDMPipeline
+from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.models.conversion import convert_fpdm
+from signgen.models.pixels import resize
+from signgen.sampling.guidance import Branch
+
+BRANCHES = [Branch(1, False, False), Branch(1, True, False), Branch(1, True, True)]
+
+
+def load(folder: Path) -> FPDMPipeline:
+    """The pipeline that the folder's checkpoint becomes."""
+    with tempfile.TemporaryDirectory() as temporary:
+        convert_fpdm(folder / "last.ckpt", Path(temporary) / "model", folder / "config.json")
+        return FPDMPipeline.from_pretrained(Path(temporary) / "model")
+
+
+@torch.no_grad()
+def intermediates(pipeline: FPDMPipeline, source: Tensor, pose: Tensor, latents: Tensor) -> dict[str, Tensor]:
+    """What the pipeline computes on its way, by the names under which it was recorded."""
+    size = pipeline.config.picture_size
+    picture = resize(source, pipeline.config.source_size)
+    hidden = source_hidden(pipeline.source_encoder, picture)
+    conditions = pipeline.encode_poses(pipeline.encode_source(source), pose, size)
+    values = {
+        "dino_hidden": hidden,
+        "source_tokens": pipeline.unet.source_tokens(hidden),
+        "clip_source": fusion_embedding(pipeline.fusion, picture),
+        "clip_pose": fusion_embedding(pipeline.fusion, pose),
+        "fusion": conditions.fusion,
+        "pose_features": conditions.pose_features,
+    }
+    for timestep in (981, 501, 1):
+        predictions = [pipeline.denoise(conditions, [one], latents, torch.tensor(timestep)) for one in BRANCHES]
+        values[f"unet_branches_t{timestep}"] = torch.cat(predictions)
+    return values
+
+
+def differences(folder: Path) -> dict[str, float]:
+    """Largest difference of every recorded quantity."""
+    pipeline = load(folder)
+    settings = json.loads((folder / "config.json").read_text())
+    expected = load_file(folder / "expected.safetensors")
+    source, pose = (Image.open(folder / f"{name}.png").convert("RGB") for name in ("source", "pose"))
+    latents = expected["init_latents"]
+    tensors = [torch.from_numpy(np.array(image))[None] for image in (source, pose)]
+    result = {}
+    for name, value in intermediates(pipeline, *tensors, latents).items():
+        reference = expected[name].reshape(value.shape)
+        result[name] = float((value - reference).abs().max() / reference.abs().max())
+    steps = settings["num_inference_steps"]
+    for solver in ("ddim", "ddpm"):
+        frames = pipeline(
+            source_image=source,
+            pose_images=[pose],
+            num_inference_steps=steps,
+            guidance_scale=settings["guidance_scale"],
+            solver=solver,
+            latents=latents,
+            generator=torch.Generator().manual_seed(settings["seed"]),
+        ).frames
+        result[f"image_{solver}{steps}"] = float(np.abs(frames - expected[f"image_{solver}{steps}"].numpy()).max())
+    return result
+
+
+def main() -> None:
+    """Print the table, and write it as JSON on request."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    result = differences(arguments.folder)
+    table = Table("quantity", "largest difference")
+    for name, difference in result.items():
+        table.add_row(name, f"{difference:.1e}")
+    Console().print(table)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
