@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from signgen.errors import UserError
 from signgen.models.autoencoder import latent_size, posterior, reconstruct
+from signgen.models.folder import load_component
 from signgen.models.pixels import to_frames, to_images
 from signgen.models.presets import preset
 from signgen.training.objective import Batch, Objective, picture_grid, region_weights
@@ -20,6 +23,10 @@ from signgen.training.settings import TrainingSettings
 class AutoencoderSettings(TrainingSettings):
     """Loss = weighted L1 + ssim (1 - SSIM) + kl KL (mean over latents)."""
 
+    autoencoder: str = ""
+    """Folder of an autoencoder to go on from; none: random weights."""
+    freeze_encoder: bool = False
+    """Train the decoder alone: latents stay as they are, and diffusion models trained on them stay valid."""
     kl: float = 1e-4
     ssim: float = 0.0
     hands: float = 0.0
@@ -35,7 +42,12 @@ class AutoencoderObjective(Objective):
         sizes = preset(settings.model)
         self.settings = settings
         self.size = sizes.picture_size
-        self.vae = sizes.build_autoencoder()
+        if settings.autoencoder:
+            self.vae = load_component(AutoencoderKL, Path(settings.autoencoder))
+        elif settings.freeze_encoder:
+            raise UserError("freeze_encoder needs an encoder: set autoencoder to the folder of a trained one")
+        else:
+            self.vae = sizes.build_autoencoder()
         grid = latent_size(self.vae, *self.size)
         self.noise_count = sizes.autoencoder["latent_channels"] * grid[0] * grid[1]
         self.grid = grid
@@ -46,6 +58,8 @@ class AutoencoderObjective(Objective):
         self.register_buffer("seen", torch.zeros(()))
 
     def trainable(self) -> dict[str, nn.Module]:
+        if self.settings.freeze_encoder:
+            return {"vae.decoder": self.vae.decoder, "vae.post_quant_conv": self.vae.post_quant_conv}
         return {"vae": self.vae}
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -74,5 +88,6 @@ class AutoencoderObjective(Objective):
         return picture_grid([batch["target"], to_frames(reconstruct(self.vae, latents, *self.size))])
 
     def save(self, folder: Path) -> None:
-        self.vae.register_to_config(scaling_factor=float(self.power.rsqrt()))
+        if not self.settings.freeze_encoder:
+            self.vae.register_to_config(scaling_factor=float(self.power.rsqrt()))
         self.vae.save_pretrained(folder)

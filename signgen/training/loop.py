@@ -69,11 +69,11 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a resumed run needs beside its settings: randomness follows from the step."""
-        trained = tuple(self.objective.trainable())
+        trained = tuple(f"{name}." for name in self.objective.trainable())
         weights = {
             name: value
             for name, value in self.objective.state_dict().items()
-            if name.split(".")[0] in trained or "." not in name
+            if name.startswith(trained) or "." not in name
         }
         return {
             "weights": weights,

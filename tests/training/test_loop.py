@@ -57,6 +57,19 @@ def test_saved_latents_have_unit_variance(train_tiny: TrainTiny, small_corpus: P
     assert latents.square().mean().sqrt().item() == pytest.approx(1, rel=0.3)
 
 
+def test_a_frozen_encoder_keeps_its_latents(train_tiny: TrainTiny, tmp_path: Path) -> None:
+    train_tiny("autoencoder", tmp_path / "first", "steps=2")
+    start = tmp_path / "first" / "model"
+    train_tiny("autoencoder", tmp_path / "second", f"autoencoder={start}", "freeze_encoder=true", "steps=3")
+    before, after = (load_component(AutoencoderKL, tmp_path / run / "model") for run in ("first", "second"))
+    images = torch.rand(1, 3, 52, 42) * 2 - 1
+    with torch.no_grad():
+        assert torch.equal(encode(before, images), encode(after, images))
+    assert not torch.equal(before.decoder.conv_out.weight, after.decoder.conv_out.weight)
+    with pytest.raises(UserError, match="freeze_encoder needs an encoder"):
+        train_tiny("autoencoder", tmp_path / "third", "freeze_encoder=true")
+
+
 def test_a_run_leaves_a_model_that_renders(train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path) -> None:
     train_tiny("diffusion", tmp_path / "run", *trained_parts, "steps=2", "precision=bf16")
     pipeline = FPDMPipeline.from_pretrained(tmp_path / "run" / "model")
