@@ -16,7 +16,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps, ...")]
 def render(
     frame: Annotated[Path, typer.Argument(metavar="FRAME", help="A picture of the signer, or a video of them.")],
     poses: Annotated[
-        Path, typer.Argument(metavar="POSES", help="A pose file, FILE::NAME, or a folder of one JSON file a frame.")
+        Path,
+        typer.Argument(
+            metavar="POSES", help="A pose file, FILE::NAME, a folder of one JSON file a frame, or a video of a signer."
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")],
     model: Annotated[str, typer.Option(help="An embedded model's name, a model folder or a hub id.")] = "mini",
@@ -36,6 +39,18 @@ def render(
     frames: Annotated[
         str, typer.Option(metavar="A:B", help="Only these frames of POSES, from 0, B not included.")
     ] = ":",
+    smooth: Annotated[
+        Literal["one-euro", "savitzky-golay"] | None, typer.Option(help="Steady the poses, short gaps filled.")
+    ] = None,
+    align: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POSES", help="Fit the poses to the signer of FRAME: a file with their pose, or `estimate`."
+        ),
+    ] = None,
+    estimator: Annotated[
+        Literal["mediapipe", "mmpose"], typer.Option(help="What finds poses in a video; an optional package each.")
+    ] = "mediapipe",
     batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames at a time.")] = None,
     device: Device = "auto",
     dtype: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
@@ -53,17 +68,15 @@ def render(
 
     Steps, solver, guidance and fit are the model's own where they are not given.
     """
-    from signgen.poses import read_poses
+    from signgen.poses.driving import driving_poses
     from signgen.video import open_video, read_first_frame
 
     kept = _frame_range(frames)
     check_output(output, inputs=[frame, poses, side_by_side])
     picture = read_first_frame(frame)
-    sequence = read_poses(poses, size=(picture.shape[1], picture.shape[0]), fps=fps)
-    offset = kept.indices(len(sequence))[0] / sequence.fps
-    sequence = sequence[kept]
-    if fps is not None:
-        sequence = sequence.resampled(fps)
+    sequence, offset = driving_poses(
+        poses, picture, track, frames=kept, fps=fps, smooth=smooth, align_to=align, estimator=estimator
+    )
     driving = None if side_by_side is None else open_video(side_by_side)
 
     announce(f"Loading {model}")

@@ -175,3 +175,7 @@ def _found(points: np.ndarray, size: tuple[int, int], fps: float) -> PoseSequenc
     if not (keypoints[..., 2] > 0).any():
         raise UserError("nobody is found in any frame")
     return PoseSequence(keypoints, size, fps, COCO_WHOLEBODY)
+
+
+ESTIMATORS = {"mediapipe": mediapipe_estimator, "mmpose": mmpose_estimator}
+"""Estimators with their own defaults, by name."""

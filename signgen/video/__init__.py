@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.video.files import VideoFile
+from signgen.video.files import VideoFile, is_video
 from signgen.video.images import is_image, read_image
 from signgen.video.readers import FOLDER_FPS, ImageFolder, VideoReader
 from signgen.video.writer import VideoWriter
@@ -17,6 +17,7 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "is_image",
+    "is_video",
     "open_video",
     "read_first_frame",
     "read_image",

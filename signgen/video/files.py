@@ -23,6 +23,15 @@ from signgen.video.readers import FOLDER_FPS, VideoReader
 EXACT = 0x4 | 0x40000 | 0x2000
 
 
+def is_video(path: Path) -> bool:
+    """Whether a file begins as MP4/MOV, Matroska/WebM or AVI do."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
+
+
 @dataclass(frozen=True)
 class _Index:
     """Presentation times of the frames, in order, and which of them are key frames."""
