@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import Dinov2Model
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
 from signgen.models.autoencoder import encode, latent_size
-from signgen.models.conditions import fusion_embedding, keep_rows, source_hidden
+from signgen.models.base_weights import CLIP_SOURCE_ENCODER, copy_weights, load_base
+from signgen.models.conditions import EMBEDDINGS, condition_embedding, fusion_embedding, keep_rows, source_hidden
 from signgen.models.folder import load_component, without_progress_bars
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames, to_images
-from signgen.models.presets import preset
+from signgen.models.presets import SOURCE_ENCODERS, Preset
+from signgen.models.unet import ConditionalUNet
 from signgen.training.objective import Batch, Objective, picture_grid, region_weights
 from signgen.training.settings import TrainingSettings
 
@@ -41,36 +41,59 @@ class DiffusionSettings(TrainingSettings):
     """Stage 2 of FPDM."""
 
     autoencoder: str = "???"
-    """Folder of the trained autoencoder."""
+    """Folder or hub id of the autoencoder: one trained here, or Stable Diffusion's."""
     fusion: str = "???"
     """Folder of the trained fusion model."""
     pretrained_unet: str = ""
-    """Folder of a Stable Diffusion UNet to start from; none: random weights."""
+    """Folder or hub id of the Stable Diffusion whose UNet is started from; none: random weights."""
+    source_encoder: str = "dinov2"
+    """dinov2, or clip (FPDM's ablation B1)."""
     pretrained_source_encoder: str = ""
-    """Folder of the DINOv2 model that encodes the source; needed unless it is trained."""
+    """Folder or hub id of the model that encodes the source; needed unless it is trained."""
+    fine_tune: str = ""
+    """Folder of a trained FPDM, whose UNet and source encoder are started from in place of the two above."""
+    embedding: str = "fusion"
+    """What conditions beside pose and source tokens: fusion, or for ablations source (B4) or none (B1 to B3)."""
     train_source_encoder: bool = False
     """`mini` has no pretrained source encoder to freeze and trains its own with the UNet."""
     drop: DropSettings = field(default_factory=DropSettings)
     noise_offset: float = 0.1
     """Noise shared by a channel's positions, beside the independent noise."""
+    noise_bias: float = 1.0
+    """Timesteps are (1 - u^bias) T with u uniform: 1 is uniform (FPDM), 3 favours noise (CFLD's cubic sampling)."""
     hands: float = 0.0
     """How much more a latent at a hand weighs in the loss."""
     face: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, choices in (("source_encoder", SOURCE_ENCODERS), ("embedding", EMBEDDINGS)):
+            if getattr(self, name) not in choices:
+                raise UserError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}")
+
+    def sizes(self) -> Preset:
+        sizes = super().sizes()
+        return sizes.with_clip_source() if self.source_encoder == "clip" else sizes
+
+
+# Parameters of source encoders that its tokens do not depend on: several processes would wait for their gradients.
+UNUSED = ("mask_token", "post_layernorm.weight", "post_layernorm.bias")
 
 
 class DiffusionObjective(Objective):
     """v- or epsilon-prediction of noised target latents, given source, pose and the frozen fusion embedding."""
 
-    def __init__(self, settings: DiffusionSettings) -> None:
+    def __init__(self, settings: DiffusionSettings, weights: bool = True) -> None:
         super().__init__()
-        sizes = preset(settings.model)
+        sizes = settings.sizes()
         self.settings, self.sizes = settings, sizes
         self.size = sizes.picture_size
-        self.vae = load_component(AutoencoderKL, Path(settings.autoencoder))
-        self.fusion = load_component(ImagePoseFusion, Path(settings.fusion))
+        self.vae = load_base("autoencoder", settings.autoencoder) if weights else sizes.build_autoencoder()
+        self.fusion = load_component(ImagePoseFusion, Path(settings.fusion)) if weights else sizes.build_fusion()
         self.source_encoder = sizes.build_source_encoder()
         self.unet = sizes.build_unet()
-        self.load_pretrained()
+        if weights:
+            self.load_pretrained()
         self.scheduler = sizes.build_scheduler()
         if settings.gradient_checkpointing:
             self.unet.unet.enable_gradient_checkpointing()
@@ -79,16 +102,33 @@ class DiffusionObjective(Objective):
 
     def load_pretrained(self) -> None:
         """Weights that the settings name. A frozen source encoder with random weights would see nothing: refused."""
-        if self.settings.pretrained_unet:
-            pretrained = load_component(UNet2DConditionModel, Path(self.settings.pretrained_unet))
-            self.unet.unet.load_state_dict(pretrained.state_dict())
-        if self.settings.pretrained_source_encoder:
-            self.source_encoder = load_component(Dinov2Model, Path(self.settings.pretrained_source_encoder))
-        elif not self.settings.train_source_encoder:
+        settings = self.settings
+        if settings.fine_tune:
+            model = Path(settings.fine_tune)
+            self.unet = load_component(ConditionalUNet, model / "unet")
+            self.source_encoder = load_component(type(self.source_encoder), model / "source_encoder")
+            return
+        if settings.pretrained_unet:
+            copy_weights(self.unet.unet, load_base("pretrained_unet", settings.pretrained_unet), "pretrained_unet")
+        if settings.pretrained_source_encoder:
+            base = CLIP_SOURCE_ENCODER if settings.source_encoder == "clip" else None
+            self.source_encoder = load_base("pretrained_source_encoder", settings.pretrained_source_encoder, base)
+        elif not settings.train_source_encoder:
             raise UserError(
-                "the source encoder has no weights: set pretrained_source_encoder to the folder of a DINOv2 model, "
-                "or train_source_encoder=true"
+                "the source encoder has no weights: set pretrained_source_encoder to the folder or hub id of a "
+                f"{settings.source_encoder} model, or train_source_encoder=true"
             )
+        if self.source_encoder.config.hidden_size != self.unet.config.source_dim:
+            raise UserError(
+                f"pretrained_source_encoder has tokens of width {self.source_encoder.config.hidden_size}, model "
+                f"{settings.model} needs {self.unet.config.source_dim}"
+            )
+
+    def freeze(self) -> None:
+        super().freeze()
+        for name, parameter in self.source_encoder.named_parameters():
+            if name.endswith(UNUSED):
+                parameter.requires_grad_(False)
 
     def trainable(self) -> dict[str, nn.Module]:
         parts: dict[str, nn.Module] = {"unet": self.unet}
@@ -100,10 +140,11 @@ class DiffusionObjective(Objective):
         sources = resize(batch["source"], self.sizes.source_size)
         with torch.no_grad():
             latents = encode(self.vae, to_images(batch["target"])).float()
-            fused = self.fusion(fusion_embedding(self.fusion, sources), fusion_embedding(self.fusion, batch["pose"]))
+            embedded = fusion_embedding(self.fusion, sources)
+            fused = condition_embedding(self.settings.embedding, self.fusion, embedded, batch["pose"])
         noise = self.noise(batch["noise"])
         uniform = batch["uniform"]
-        timesteps = (uniform[:, 0] * self.scheduler.config.num_train_timesteps).long()
+        timesteps = self.timesteps(uniform[:, 0])
         keep_pose, keep_source, keep_fusion = self.kept(uniform)
         tokens = keep_rows(self.unet.source_tokens(source_hidden(self.source_encoder, sources)), keep_source)
         features = keep_rows(self.unet.pose_features(to_drawings(batch["pose"])), keep_pose)
@@ -119,6 +160,11 @@ class DiffusionObjective(Objective):
             batch["keypoints"], self.size, self.latent_shape[1:], self.settings.hands, self.settings.face
         )
         return {"loss": (weights * error).mean(), "error": error.mean()}
+
+    def timesteps(self, uniform: Tensor) -> Tensor:
+        """Uniform numbers (B,) in [0, 1) -> timesteps (B,)."""
+        last = self.scheduler.config.num_train_timesteps - 1
+        return ((1 - uniform**self.settings.noise_bias) * (last + 1)).long().clamp(max=last)
 
     def noise(self, numbers: Tensor) -> Tensor:
         """A sample's standard normal numbers (B, noise_count) -> noise (B, C, h, w) with its offset."""
@@ -152,6 +198,7 @@ class DiffusionObjective(Objective):
             picture_size=self.sizes.picture_size,
             source_size=self.sizes.source_size,
             sampling=self.sizes.sampling,
+            embedding=self.settings.embedding,
         )
 
     @torch.no_grad()

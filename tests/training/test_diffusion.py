@@ -40,6 +40,17 @@ def test_offset_noise_is_shared_by_a_channel(objective: DiffusionObjective) -> N
     assert difference.std() == pytest.approx(0.1, rel=0.5)
 
 
+def test_timesteps_are_uniform_or_lean_to_noise(objective: DiffusionObjective) -> None:
+    uniform = torch.rand(20_000, generator=torch.Generator().manual_seed(0))
+    for bias, mean in ((1.0, 500), (3.0, 750)):
+        objective.settings.noise_bias = bias
+        timesteps = objective.timesteps(uniform)
+        assert timesteps.float().mean() == pytest.approx(mean, abs=10)
+        assert timesteps.min() >= 0
+        assert timesteps.max() <= 999
+    assert objective.timesteps(torch.zeros(1)) == 999
+
+
 def test_the_goal_is_velocity_or_noise(objective: DiffusionObjective) -> None:
     latents, noise = torch.randn(2, 1, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     alpha = objective.scheduler.alphas_cumprod[400]
