@@ -10,15 +10,15 @@ from diffusers import AutoencoderKL, DiffusionPipeline, SchedulerMixin
 from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
-from transformers import Dinov2Model
 
 from signgen.errors import UserError
 from signgen.models.attention import SourceContext
 from signgen.models.autoencoder import decode, latent_size
-from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.folder import load_components, model_folder
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames
+from signgen.models.presets import SourceEncoder
 from signgen.models.unet import ConditionalUNet
 from signgen.sampling.guidance import Branch, guidance_branches
 from signgen.sampling.noise import frame_noise
@@ -57,24 +57,29 @@ class FPDMPipeline(DiffusionPipeline):
     """Fusion-embedding pose-guided diffusion (FPDM, both stages).
 
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
-    model's own defaults (steps, solver, guidance_source, guidance_fusion, fit).
+    model's own defaults (steps, solver, guidance_source, guidance_fusion, fit). embedding: what conditions beside pose
+    and source tokens, one of `signgen.models.conditions.EMBEDDINGS`.
     """
 
     def __init__(
         self,
         vae: AutoencoderKL,
-        source_encoder: Dinov2Model,
+        source_encoder: SourceEncoder,
         fusion: ImagePoseFusion,
         unet: ConditionalUNet,
         scheduler: SchedulerMixin,
         picture_size: tuple[int, int] = (512, 512),
         source_size: tuple[int, int] = (512, 512),
         sampling: dict[str, Any] | None = None,
+        embedding: str = "fusion",
     ) -> None:
         super().__init__()
         self.register_modules(vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler)
         self.register_to_config(
-            picture_size=tuple(picture_size), source_size=tuple(source_size), sampling=sampling or {}
+            picture_size=tuple(picture_size),
+            source_size=tuple(source_size),
+            sampling=sampling or {},
+            embedding=embedding,
         )
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
@@ -102,7 +107,8 @@ class FPDMPipeline(DiffusionPipeline):
         """Conditions of pose drawings (B, h, w, 3) uint8 for pictures of `size` (height, width)."""
         drawings = self._on_device(drawings)
         features = self.unet.pose_features(to_drawings(resize(drawings, size)))
-        fused = self.fusion(source.embedding.expand(len(drawings), -1), fusion_embedding(self.fusion, drawings))
+        embedding = source.embedding.expand(len(drawings), -1)
+        fused = condition_embedding(self.config.embedding, self.fusion, embedding, drawings)
         return Conditions(source.context, features, fused)
 
     @torch.no_grad()

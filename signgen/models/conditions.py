@@ -1,24 +1,45 @@
 """The conditions of FPDM's denoiser, computed alike in training and in rendering."""
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
-from transformers import Dinov2Model
+from transformers import CLIPVisionModel
 
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import CLIP_STATISTICS, IMAGENET_STATISTICS, encoder_pixels
+from signgen.models.presets import SourceEncoder
+
+EMBEDDINGS = ("fusion", "source", "none")
+"""What conditions beside pose and source tokens: the fusion embedding (FPDM), or, for its ablations, the source's own
+embedding (B4) or nothing (B1 to B3)."""
 
 
-def source_hidden(encoder: Dinov2Model, pictures: Tensor) -> Tensor:
+def source_hidden(encoder: SourceEncoder, pictures: Tensor) -> Tensor:
     """Last hidden state (B, tokens, width) of source pictures (B, H, W, 3) uint8, of the size that the encoder reads.
 
     All tokens are kept, the class token too (methods: FPDM stage 2, condition 1).
     """
-    pixels = encoder_pixels(pictures, (pictures.shape[1], pictures.shape[2]), IMAGENET_STATISTICS)
-    return encoder(pixel_values=pixels.to(encoder.dtype)).last_hidden_state
+    is_clip = isinstance(encoder, CLIPVisionModel)
+    statistics = CLIP_STATISTICS if is_clip else IMAGENET_STATISTICS
+    pixels = encoder_pixels(pictures, (pictures.shape[1], pictures.shape[2]), statistics).to(encoder.dtype)
+    options = {"interpolate_pos_encoding": True} if is_clip else {}  # DINOv2 does so by itself
+    return encoder(pixel_values=pixels, **options).last_hidden_state
 
 
 def fusion_embedding(fusion: ImagePoseFusion, frames: Tensor) -> Tensor:
     """Embeddings (B, dim) of pictures or pose drawings (B, H, W, 3) uint8."""
     return fusion.embed(encoder_pixels(frames, fusion.pixel_size, CLIP_STATISTICS))
+
+
+def condition_embedding(kind: str, fusion: ImagePoseFusion, source: Tensor, drawings: Tensor) -> Tensor:
+    """What is added to the time embedding (B, dim), of a `kind` out of EMBEDDINGS.
+
+    source: the source pictures' embeddings (B, dim). drawings: the poses' (B, H, W, 3) uint8.
+    """
+    if kind == "fusion":
+        return fusion(source, fusion_embedding(fusion, drawings))
+    # Of unit norm as the fusion embedding is, in whose place it stands.
+    return F.normalize(source, dim=-1) if kind == "source" else torch.zeros_like(source)
 
 
 def keep_rows(values: Tensor, keep: Tensor) -> Tensor:

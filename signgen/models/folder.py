@@ -84,10 +84,13 @@ def _load_component(folder: Path, name: str, library: str, class_name: str, dtyp
     return load_component(component, part, dtype)
 
 
-def load_component(component: type[Any], folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+def load_component(
+    component: type[Any], folder: Path, dtype: torch.dtype = torch.float32, elsewhere: tuple[str, ...] = ()
+) -> Any:
     """One network of a model from its own folder, in eval mode.
 
-    Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
+    Strict: a missing, unexpected or misshapen tensor is a UserError that names it. elsewhere: prefixes of tensors
+    that belong to other networks.
     """
     if not (folder / "config.json").exists():
         raise UserError(f"{folder} is not the folder of a {component.__name__}: it has no config.json")
@@ -99,7 +102,7 @@ def load_component(component: type[Any], folder: Path, dtype: torch.dtype = torc
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise UserError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if report[problem]:
-            tensors = ", ".join(map(str, sorted(report[problem])[:3]))
-            raise UserError(f"{folder}: {len(report[problem])} {problem.replace('_keys', '')} tensors: {tensors}")
+        if found := sorted(str(key) for key in report[problem] if not str(key).startswith(elsewhere)):
+            tensors = ", ".join(found[:3])
+            raise UserError(f"{folder}: {len(found)} {problem.replace('_keys', '')} tensors: {tensors}")
     return model.eval()

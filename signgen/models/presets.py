@@ -1,14 +1,17 @@
 """The sizes of FPDM: `tiny` for tests, `mini` embedded in the package, `paper` as published."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from diffusers import AutoencoderKL, DDIMScheduler
-from transformers import Dinov2Config, Dinov2Model
+from transformers import CLIPVisionConfig, CLIPVisionModel, Dinov2Config, Dinov2Model
 
 from signgen.errors import UserError
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.unet import ConditionalUNet
+
+SourceEncoder: TypeAlias = Dinov2Model | CLIPVisionModel
+SOURCE_ENCODERS = {"dinov2": (Dinov2Config, Dinov2Model), "clip": (CLIPVisionConfig, CLIPVisionModel)}
 
 
 @dataclass(frozen=True)
@@ -16,6 +19,7 @@ class Preset:
     """Configurations of FPDM's parts.
 
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads.
+    source_kind: key of SOURCE_ENCODERS that `source_encoder` configures.
     sampling: what the pipeline does where the caller does not say (steps, solver, the two guidance weights, framing).
     """
 
@@ -27,12 +31,20 @@ class Preset:
     unet: dict[str, Any]
     scheduler: dict[str, Any]
     sampling: dict[str, Any] = field(default_factory=dict)
+    source_kind: str = "dinov2"
 
     def build_autoencoder(self) -> AutoencoderKL:
         return AutoencoderKL(**self.autoencoder)
 
-    def build_source_encoder(self) -> Dinov2Model:
-        return Dinov2Model(Dinov2Config(**self.source_encoder))
+    def build_source_encoder(self) -> SourceEncoder:
+        config, model = SOURCE_ENCODERS[self.source_kind]
+        return model(config(**self.source_encoder))
+
+    def with_clip_source(self) -> "Preset":
+        """The same with CLIP's vision tower, as the fusion model has it, for source encoder (FPDM's ablation B1)."""
+        tower = {key: value for key, value in self.fusion["clip"].items() if key != "projection_dim"}
+        unet = self.unet | {"source_dim": tower["hidden_size"]}
+        return replace(self, source_kind="clip", source_encoder=tower, unet=unet)
 
     def build_fusion(self) -> ImagePoseFusion:
         return ImagePoseFusion(**self.fusion)

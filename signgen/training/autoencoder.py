@@ -14,7 +14,6 @@ from signgen.errors import UserError
 from signgen.models.autoencoder import latent_size, posterior, reconstruct
 from signgen.models.folder import load_component
 from signgen.models.pixels import to_frames, to_images
-from signgen.models.presets import preset
 from signgen.training.objective import Batch, Objective, picture_grid, region_weights
 from signgen.training.settings import TrainingSettings
 
@@ -37,9 +36,9 @@ class AutoencoderSettings(TrainingSettings):
 class AutoencoderObjective(Objective):
     """Variational autoencoder of single frames; its latents are scaled to unit variance when it is saved."""
 
-    def __init__(self, settings: AutoencoderSettings) -> None:
+    def __init__(self, settings: AutoencoderSettings, weights: bool = True) -> None:
         super().__init__()
-        sizes = preset(settings.model)
+        sizes = settings.sizes()
         self.settings = settings
         self.size = sizes.picture_size
         if settings.autoencoder:

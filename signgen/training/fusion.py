@@ -7,12 +7,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import CLIPVisionModelWithProjection
 
 from signgen.errors import UserError
+from signgen.models.base_weights import copy_weights, load_base
 from signgen.models.conditions import fusion_embedding
-from signgen.models.folder import load_component
-from signgen.models.presets import preset
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import TrainingSettings
 
@@ -24,7 +22,7 @@ class FusionSettings(TrainingSettings):
     """Stage 1 of FPDM."""
 
     pretrained_encoder: str = ""
-    """Folder of a CLIP vision model with projection to start from; none: random weights."""
+    """Folder or hub id of a CLIP model, whose vision tower is started from; none: random weights."""
     objective: str = "source-enhanced"
     temperature: float = 0.07
 
@@ -58,15 +56,15 @@ class FusionObjective(Objective):
     The published L1 term against the source (weight 1e-4) is left out: it compares with the wrong image.
     """
 
-    def __init__(self, settings: FusionSettings) -> None:
+    def __init__(self, settings: FusionSettings, weights: bool = True) -> None:
         super().__init__()
-        sizes = preset(settings.model)
+        sizes = settings.sizes()
         self.settings = settings
         self.size = sizes.picture_size
         self.fusion = sizes.build_fusion()
-        if settings.pretrained_encoder:
-            pretrained = load_component(CLIPVisionModelWithProjection, Path(settings.pretrained_encoder))
-            self.fusion.encoder.load_state_dict(pretrained.state_dict())
+        if weights and settings.pretrained_encoder:
+            pretrained = load_base("pretrained_encoder", settings.pretrained_encoder)
+            copy_weights(self.fusion.encoder, pretrained, "pretrained_encoder")
 
     def trainable(self) -> dict[str, nn.Module]:
         return {"fusion": self.fusion}

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from signgen.config import to_yaml
 from signgen.data import PairDataset, open_corpus
+from signgen.data.pair_lists import read_pair_list
 from signgen.errors import UserError
 from signgen.files import atomic_folder, atomic_path
 from signgen.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
@@ -95,14 +97,16 @@ class Trainer:
         """The samples that are still to come, in their order."""
         settings, data = self.settings, self.settings.data
         per_step = settings.batch_size * settings.accumulation * self.accelerator.num_processes
+        corpus = open_corpus(data.roots, data.split)
         dataset = PairDataset(
-            open_corpus(data.roots, data.split),
+            corpus,
             size=self.objective.size,
             length=settings.steps * per_step,
             seed=settings.seed,
             augmentation=data.augmentation,
             noise_shape=(self.objective.noise_count,),
             preload=data.preload,
+            triples=read_pair_list(Path(data.pairs), corpus) if data.pairs else None,
         )
         loader = DataLoader(
             dataset,

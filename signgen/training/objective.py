@@ -16,6 +16,8 @@ class Objective(nn.Module, ABC):
 
     size: (height, width) of the pictures it takes. noise_count: standard normal numbers that a sample brings along,
     so that a sample's noise depends on the sample alone and not on batch size, process or resumption.
+    Constructors take the settings of the training and `weights`: whether to load the weights that they name; without
+    them only sizes matter.
     """
 
     size: tuple[int, int]

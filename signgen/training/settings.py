@@ -1,10 +1,12 @@
 """Settings of a training run: what every objective shares."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
+from signgen.models.presets import Preset, preset
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 DECAYS = ("constant", "cosine", "linear", "step")
@@ -16,6 +18,8 @@ class DataSettings:
 
     roots: list[str] = field(default_factory=list)
     split: str = "train"
+    pairs: str = ""
+    """A list of pairs (`signgen data pairs`) to draw from; empty: any two frames of a clip."""
     preload: bool = False
     """Decode every frame once into memory."""
     workers: int = 2
@@ -53,6 +57,10 @@ class TrainingSettings:
     """Folder of logs, checkpoints and the trained model."""
     model: str = "mini"
     """Size of the model's parts: tiny, mini or paper."""
+    picture_size: str = ""
+    """WIDTHxHEIGHT of the pictures; empty: the model size's own."""
+    source_size: str = ""
+    """WIDTHxHEIGHT at which the source encoder reads the source; empty: the model size's own."""
     data: DataSettings = field(default_factory=DataSettings)
     validation: list[str] = field(default_factory=list)
     """Corpora whose `dev` split is scored at every `validate_every`; none: no validation."""
@@ -92,6 +100,25 @@ class TrainingSettings:
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}; it must not be negative")
 
+    def sizes(self) -> Preset:
+        """The model's parts and sizes. Raises UserError for an unknown one."""
+        sizes = preset(self.model)
+        return replace(
+            sizes,
+            picture_size=_size("picture_size", self.picture_size) or sizes.picture_size,
+            source_size=_size("source_size", self.source_size) or sizes.source_size,
+        )
+
     @property
     def folder(self) -> Path:
         return Path(self.output)
+
+
+def _size(name: str, text: str) -> tuple[int, int] | None:
+    """ "WIDTHxHEIGHT" -> (height, width); None where it is empty."""
+    if not text:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if not match:
+        raise UserError(f"{name} is {text!r}; it must be WIDTHxHEIGHT, such as 352x512")
+    return int(match[2]), int(match[1])

@@ -5,11 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from signgen.errors import UserError
+from signgen.fpdm import FPDMPipeline
 from signgen.training import load_settings
 from signgen.training.diffusion import DiffusionObjective, DropSettings
 from signgen.training.fusion import contrastive_loss, retrieval_at_1, source_enhanced_loss
 from signgen.training.objective import region_weights
-from tests.training.conftest import CONFIGS
+from tests.training.conftest import CONFIGS, TrainTiny
 
 
 @pytest.fixture
@@ -97,3 +98,57 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="is not the folder of a AutoencoderKL"):
         DiffusionObjective(settings)
+
+
+def test_conditions_of_the_ablations(trained_parts: list[str]) -> None:
+    batch = {
+        "source": torch.randint(0, 256, (2, 52, 42, 3), dtype=torch.uint8),
+        "pose": torch.randint(0, 256, (2, 52, 42, 3), dtype=torch.uint8),
+    }
+    outputs = {}
+    for kind in ("fusion", "source", "none"):
+        overrides = [*trained_parts, "data.roots=[x]", f"embedding={kind}"]
+        pipeline = DiffusionObjective(load_settings("diffusion", CONFIGS / "diffusion.yaml", overrides)).pipeline()
+        conditions = pipeline.encode_poses(pipeline.encode_source(batch["source"]), batch["pose"], (52, 42))
+        outputs[kind] = conditions.fusion
+    assert torch.allclose(outputs["source"].norm(dim=-1), torch.ones(2))
+    assert torch.equal(outputs["none"], torch.zeros_like(outputs["none"]))
+    assert not torch.allclose(outputs["fusion"], outputs["source"])
+
+
+def test_clip_as_source_encoder_is_trained_and_saved(
+    train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path
+) -> None:
+    options = (*trained_parts, "steps=1", "source_encoder=clip", "source_size=32x32", "embedding=none")
+    train_tiny("diffusion", tmp_path / "b1", *options)
+    pipeline = FPDMPipeline.from_pretrained(tmp_path / "b1" / "model")
+    assert type(pipeline.source_encoder).__name__ == "CLIPVisionModel"
+    assert pipeline.config.embedding == "none"
+    assert tuple(pipeline.config.source_size) == (32, 32)
+
+
+def test_fine_tuning_goes_on_at_another_size(train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path) -> None:
+    train_tiny("diffusion", tmp_path / "first", *trained_parts, "steps=1", "ema=0")
+    first = FPDMPipeline.from_pretrained(tmp_path / "first" / "model")
+    overrides = ["data.roots=[x]", f"fine_tune={tmp_path / 'first' / 'model'}", "picture_size=40x48"]
+    settings = load_settings("diffusion", CONFIGS / "diffusion.yaml", [*trained_parts, *overrides])
+    objective = DiffusionObjective(settings)
+    assert objective.size == (48, 40)
+    for ours, theirs in zip(objective.unet.parameters(), first.unet.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    train_tiny("diffusion", tmp_path / "second", *trained_parts, *overrides[1:], "steps=1")
+    assert tuple(FPDMPipeline.from_pretrained(tmp_path / "second" / "model").config.picture_size) == (48, 40)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("picture_size=512", "picture_size is '512'; it must be WIDTHxHEIGHT"),
+        ("embedding=pose", "embedding is 'pose'; choose one of fusion, source, none"),
+        ("source_encoder=dino", "source_encoder is 'dino'; choose one of dinov2, clip"),
+    ],
+)
+def test_settings_are_checked(override: str, message: str) -> None:
+    given = ["autoencoder=a", "fusion=b", override]
+    with pytest.raises(UserError, match=message):
+        load_settings("diffusion", CONFIGS / "diffusion.yaml", given).sizes()

@@ -1,0 +1,95 @@
+"""Base weights: networks that others have trained, by folder or hub id, for the settings that name them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from torch import nn
+from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2Model
+from transformers.utils import logging
+
+from signgen.errors import UserError
+from signgen.models.folder import load_component
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a setting may name: which network, whose, where it lies in its repository.
+
+    others: prefixes of tensors in the same file that belong to other networks.
+    """
+
+    component: type[nn.Module]
+    origin: str
+    subfolder: str = ""
+    file: str = "model.safetensors"
+    others: tuple[str, ...] = ()
+
+
+# CLIP's files hold its text tower as well; its tables of positions 0, 1, 2, ... are made anew.
+CLIP_TEXT = ("text_model.", "text_projection.", "logit_scale", "vision_model.embeddings.position_ids")
+DIFFUSION_FILE = "diffusion_pytorch_model.safetensors"
+BASES = {
+    "pretrained_unet": Base(UNet2DConditionModel, "Stable Diffusion 2.1", "unet", DIFFUSION_FILE),
+    "autoencoder": Base(AutoencoderKL, "Stable Diffusion 2.1", "vae", DIFFUSION_FILE),
+    "pretrained_source_encoder": Base(Dinov2Model, "DINOv2-large"),
+    "pretrained_encoder": Base(CLIPVisionModelWithProjection, "CLIP ViT-L/14", others=CLIP_TEXT),
+}
+CLIP_SOURCE_ENCODER = Base(CLIPVisionModel, "CLIP ViT-L/14", others=(*CLIP_TEXT, "visual_projection."))
+
+
+def load_base(setting: str, place: str, base: Base | None = None) -> Any:
+    """The network that `setting` names by a folder or a hub id, in float32 and eval mode.
+
+    The folder may be the network's own or one that holds it under its usual name (Stable Diffusion's `unet/`).
+    Raises UserError, saying what to download and where to put it, where there is none.
+    """
+    base = base or BASES[setting]
+    with _without_reports():
+        return load_component(base.component, base_folder(setting, place, base), elsewhere=base.others)
+
+
+def base_folder(setting: str, place: str, base: Base) -> Path:
+    """The folder of a network, fetched from the hub unless `place` is a folder."""
+    if not Path(place).is_dir():
+        place = _fetched(setting, place, base)
+    inner = Path(place) / base.subfolder
+    return inner if (inner / "config.json").exists() else Path(place)
+
+
+def copy_weights(network: nn.Module, pretrained: nn.Module, setting: str) -> None:
+    """Fill a network with the weights of another. Raises UserError where they differ in shape."""
+    try:
+        network.load_state_dict(pretrained.state_dict())
+    except RuntimeError as error:
+        reason = " ".join(str(error).splitlines()[1].split())
+        raise UserError(f"{setting} is of another size than the setting model asks for: {reason}") from error
+
+
+def _fetched(setting: str, place: str, base: Base) -> str:
+    files = [str(Path(base.subfolder, name)) for name in ("config.json", base.file)]
+    try:
+        return snapshot_download(place, allow_patterns=files)
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        # Only owner/name can be a hub id: of a path there is nothing to say about the hub.
+        reason = "" if isinstance(error, HFValidationError) else f", nor does the hub give it ({type(error).__name__})"
+        raise UserError(
+            f"{setting}: there is no folder {place}{reason}: download {' and '.join(files)} of {base.origin} into a "
+            f"folder and set {setting} to that folder, or to a hub id that can be reached"
+        ) from error
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """Loading without transformers' table of tensors that belong to other networks: they are checked here."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
