@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from signgen.errors import UserError
 from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
@@ -15,6 +16,8 @@ WINDOWS: dict[str, str] = {
     "uniform51": "uniform window of 51 px, sample covariance",
 }
 PEAK = 255.0
+BLOCK = 32
+CACHED_FRAMES = 2
 
 
 def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> Tensor:
@@ -26,25 +29,27 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
     window.
     """
     weights = window_weights(window).to(generated.device)
-    x, y = (
-        to_planes(generated) - PEAK / 2,
-        to_planes(reference) - PEAK / 2,
-    )  # centred: squares keep more digits
-    height, width = x.shape[-2:]
+    height, width = generated.shape[1:3]
     if min(height, width) < len(weights):
         raise UserError(f"SSIM needs frames of at least {len(weights)} px a side, these are {width}x{height}")
-    down, across = band_matrix(weights, height), band_matrix(weights, width).T
-    mean_x, mean_y, mean_squares, mean_xy = (down @ (m @ across) for m in (x, y, x * x + y * y, x * y))
-    variances = mean_squares - mean_x * mean_x - mean_y * mean_y
-    covariance = mean_xy - mean_x * mean_y
-    if window == "uniform51":
-        samples = len(weights) ** 2
-        variances, covariance = (m * (samples / (samples - 1)) for m in (variances, covariance))
+    # A few frames at a time stay in the processor's cache.
+    pairs = zip(generated.split(CACHED_FRAMES), reference.split(CACHED_FRAMES), strict=True)
+    return torch.cat([_ssim(ours, theirs, weights, sample=window == "uniform51") for ours, theirs in pairs])
+
+
+def _ssim(generated: Tensor, reference: Tensor, weights: Tensor, sample: bool) -> Tensor:
+    middle = PEAK / 2
+    x, y = to_planes(generated) - middle, to_planes(reference) - middle  # centred: squares keep more digits
+    maps = torch.stack([x, y, x * x + y * y, x * y])
+    mean_x, mean_y, squares, products = slide(slide(maps, weights).mT, weights)
+    mean_squares, mean_products = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
+    unbiased = len(weights) ** 2 / (len(weights) ** 2 - 1) if sample else 1.0
+    variances, covariance = (squares - mean_squares) * unbiased, (products - mean_products) * unbiased
+    back = middle * (mean_x + mean_y) + middle**2  # what the shift by `middle` took from the product of the means
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
-    mean_x, mean_y = mean_x + PEAK / 2, mean_y + PEAK / 2
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
-    structure = (2 * covariance + c2) / (variances + c2)
-    return (luminance * structure).mean(dim=(1, 2, 3), dtype=torch.float64)
+    alike = (2 * (mean_products + back) + c1) * (2 * covariance + c2)
+    apart = (mean_squares + 2 * back + c1) * (variances + c2)
+    return (alike / apart).mean(dim=(1, 2, 3), dtype=torch.float64)
 
 
 def window_weights(window: Window) -> Tensor:
@@ -58,16 +63,22 @@ def window_weights(window: Window) -> Tensor:
     return (weights / weights.sum()).float()
 
 
-def band_matrix(weights: Tensor, size: int) -> Tensor:
-    """(size - len(weights) + 1, size): multiplying by it slides the window along an axis, without padding.
+def slide(maps: Tensor, weights: Tensor) -> Tensor:
+    """Slide the window along the last axis, without padding: (..., W) -> (..., W - len(weights) + 1).
 
-    On a CPU two such products are over twice as fast as torch's one-channel separable convolution.
+    In blocks of 32 results, each block a product with one small banded matrix: on a CPU several times as fast as
+    torch's convolution of one channel.
     """
-    rows = size - len(weights) + 1
-    matrix = torch.zeros(rows, size, device=weights.device)
+    results = maps.shape[-1] - len(weights) + 1
+    blocks = -(-results // BLOCK)
+    span = BLOCK + len(weights) - 1
+    band = torch.zeros(span, BLOCK, device=maps.device)
     for offset, weight in enumerate(weights):
-        matrix.diagonal(offset).copy_(weight.expand(rows))
-    return matrix
+        band.diagonal(-offset).copy_(weight.expand(BLOCK))
+    padded = functional.pad(maps, (0, blocks * BLOCK - results))
+    windows = padded.unfold(-1, span, BLOCK)  # (..., blocks, span)
+    slid = windows.reshape(-1, span) @ band
+    return slid.view(*maps.shape[:-1], blocks * BLOCK)[..., :results]
 
 
 class SSIM(AveragedMetric):

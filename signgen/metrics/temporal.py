@@ -3,6 +3,7 @@
 A still picture is perfectly steady, so each value stands beside the reference's own: nearer to it is better.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 
@@ -16,6 +17,7 @@ from signgen.metrics.lpips import Backbone, lpips, lpips_network
 from signgen.poses import draw_pose
 
 BODY_MARGIN = 1 / 7  # of the frame's width around the drawn pose counts as signer: it covers torso, hair and clothes
+BLOCK = 4
 TCD_THRESHOLD = 0.5
 
 
@@ -45,24 +47,28 @@ class TemporalMetric(AveragedMetric):
 
 
 def background(keypoints: Tensor, height: int, width: int) -> Tensor:
-    """(F, 133, 3) -> bool (F, H, W): farther than a seventh of the width from the drawn pose.
+    """(F, 133, 3) -> bool (F, H, W): farther than a seventh of the width from the drawn pose, in blocks of 4 pixels.
 
     False everywhere in a frame without a pose: nothing is known to be background there.
     """
     drawings = [torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints]
-    signer = (torch.stack(drawings).to(keypoints.device).amax(-1) > 0).float()
-    margin = round(width * BODY_MARGIN)
-    for window in ((2 * margin + 1, 1), (1, 2 * margin + 1)):
-        signer = functional.max_pool2d(signer[:, None], window, 1, (window[0] // 2, window[1] // 2))[:, 0]
-    return (signer == 0) & (signer.amax((1, 2), keepdim=True) > 0)
+    drawn = (torch.stack(drawings).to(keypoints.device).amax(-1) > 0).float()[:, None]
+    signer = functional.max_pool2d(drawn, BLOCK, ceil_mode=True)
+    margin = math.ceil(width * BODY_MARGIN / BLOCK)
+    for rows, columns in ((margin, 0), (0, margin)):
+        signer = functional.max_pool2d(signer, (2 * rows + 1, 2 * columns + 1), 1, (rows, columns))
+    signer = signer.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)[:, 0, :height, :width]
+    return (signer == 0) & (drawn.amax((2, 3)) > 0)[..., None]
 
 
 def change(frames: Tensor, where: Tensor) -> Tensor:
-    """Mean absolute difference of each frame to the one before, in levels of 255: (F, H, W, 3), bool
-    (F - 1, H, W) -> float64 (F - 1,), NaN where `where` is nowhere true."""
-    planes = frames.float()
-    difference = (planes[1:] - planes[:-1]).abs().mean(-1, dtype=torch.float64)
-    return (difference * where).sum((1, 2)) / where.sum((1, 2))
+    """Mean absolute difference of each frame to the one before, in levels of 255.
+
+    (F, H, W, 3), bool (F - 1, H, W) -> float64 (F - 1,), NaN where `where` is nowhere true.
+    """
+    values = frames.short()
+    difference = (values[1:] - values[:-1]).abs_().sum(-1, dtype=torch.int16)
+    return (difference * where).sum((1, 2)).double() / (3 * where.sum((1, 2)))
 
 
 class Flicker(TemporalMetric):

@@ -49,9 +49,9 @@ def score(metric: TemporalMetric, *frames: Tensor, batches: int = 1) -> dict[str
 
 def test_background_is_a_seventh_of_the_width_away(hand_in_a_corner: Tensor) -> None:
     outside = background(hand_in_a_corner, 60, 70)[0]
-    assert not outside[:14, :24].any()
+    assert not outside[:15, :25].any()
     assert outside[20:].all()
-    assert outside[:, 30:].all()
+    assert outside[:, 32:].all()
     assert not background(torch.zeros(1, 133, 3), 60, 70).any()
 
 
