@@ -27,8 +27,8 @@ def hand_present(keypoints: Tensor, height: int, width: int) -> Tensor:
 
 
 def patch_corners(keypoints: Tensor, present: Tensor, size: int) -> Tensor:
-    """Upper left corners x, y (hands, 2) of patches of `size` centred on the rounded middle knuckles."""
-    return keypoints[:, MIDDLE_KNUCKLES, :2][present].round().long() - size // 2
+    """Upper left corners x, y (hands, 2) of patches of `size` centred on the pixels that hold the middle knuckles."""
+    return keypoints[:, MIDDLE_KNUCKLES, :2][present].floor().long() - size // 2
 
 
 def hand_patches(frames: Tensor, keypoints: Tensor, present: Tensor, size: int) -> Tensor:

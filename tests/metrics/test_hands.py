@@ -17,6 +17,13 @@ def test_patch_inside_the_frame_is_a_plain_cut(reference: Tensor, keypoints: Ten
     assert torch.equal(patches[0], reference[0, 45:75, 25:55])
 
 
+def test_patch_is_centred_on_the_pixel_that_holds_the_knuckle(reference: Tensor, keypoints: Tensor) -> None:
+    keypoints = keypoints[:1].clone()
+    keypoints[:, 100, :2] += 0.9
+    patches = hand_patches(reference[:1], keypoints, hand_present(keypoints, 130, 105), 30)
+    assert torch.equal(patches[0], reference[0, 45:75, 25:55])
+
+
 def test_patch_at_the_border_repeats_it(reference: Tensor, keypoints: Tensor) -> None:
     patch = hand_patches(reference, keypoints, hand_present(keypoints, 130, 105), 30)[1]
     assert torch.equal(patch[:17], reference[0, 113:130, 55:85])
