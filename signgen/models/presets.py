@@ -8,6 +8,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, Dinov2Config, Dinov2
 
 from signgen.errors import UserError
 from signgen.models.fusion import ImagePoseFusion
+from signgen.models.positions import start_positions
 from signgen.models.unet import ConditionalUNet
 
 SourceEncoder: TypeAlias = Dinov2Model | CLIPVisionModel
@@ -38,7 +39,10 @@ class Preset:
 
     def build_source_encoder(self) -> SourceEncoder:
         config, model = SOURCE_ENCODERS[self.source_kind]
-        return model(config(**self.source_encoder))
+        encoder = model(config(**self.source_encoder))
+        if isinstance(encoder, Dinov2Model):
+            start_positions(encoder)
+        return encoder
 
     def with_clip_source(self) -> "Preset":
         """The same with CLIP's vision tower, as the fusion model has it, for source encoder (FPDM's ablation B1)."""

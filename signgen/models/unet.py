@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
@@ -10,6 +9,7 @@ from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedd
 from torch import Tensor, nn
 
 from signgen.models.attention import SourceAttention, SourceContext, project_tokens
+from signgen.models.positions import sinusoidal_grid
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
@@ -60,7 +60,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             nn.Linear(fusion_hidden, time_width),
             nn.Dropout(dropout),
         )
-        self.position_features = nn.Parameter(0.02 * torch.randn(width, *positions)) if positions else None
+        self.position_features = nn.Parameter(0.5 * sinusoidal_grid(width, *positions)) if positions else None
         self._use_source_attention()
 
     def _use_source_attention(self) -> None:

@@ -1,0 +1,25 @@
+"""A sense of place for models that are trained from nothing.
+
+With the usual start, random positions fifty times smaller than the features beside them, attention takes thousands of
+steps to find out where anything is: until then every pose gets an average signer. Sinusoids of the features' own size,
+alike in the source's tokens and in the UNet, are there from the first step.
+"""
+
+import torch
+from diffusers.models.embeddings import get_2d_sincos_pos_embed
+from torch import Tensor
+from transformers import Dinov2Model
+
+
+def sinusoidal_grid(channels: int, height: int, width: int) -> Tensor:
+    """Two-dimensional sinusoids (channels, height, width) in [-1, 1]; channels must be a multiple of four."""
+    grid = get_2d_sincos_pos_embed(channels, (height, width), output_type="pt")
+    return grid.float().T.reshape(channels, height, width)
+
+
+@torch.no_grad()
+def start_positions(encoder: Dinov2Model) -> None:
+    """Start an encoder's position embeddings as sinusoids; pretrained weights, where loaded later, replace them."""
+    embeddings = encoder.embeddings.position_embeddings
+    side = round((embeddings.shape[1] - 1) ** 0.5)
+    embeddings[:, 1:] = 1.5 * sinusoidal_grid(embeddings.shape[2], side, side).flatten(1).T
