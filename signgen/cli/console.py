@@ -36,15 +36,6 @@ def announce(what: str) -> None:
         print(f"{what} ...", file=sys.stderr, flush=True)
 
 
-def quiet_libraries() -> None:
-    """Keep diffusers and transformers from drawing bars of their own while they load a model."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-
-
 class Meter:
     """Progress on stderr: a bar on a terminal, a line now and then elsewhere.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from signgen.cli.console import Json, announce, quiet_libraries, report, track
+from signgen.cli.console import Json, announce, report, track
 from signgen.cli.render import Device, Seed, check_output, describe
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
@@ -30,7 +30,6 @@ def demo(
     announce("Loading mini")
     from signgen.production import produce
 
-    quiet_libraries()
     result = produce(picture, poses, output, inputs=inputs, progress=track, seed=seed, device=device)
     text = f"{describe(result)}\nThe signer of {inputs['frame']} in the poses of {inputs['poses']}."
     report(result, as_json, text)

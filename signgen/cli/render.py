@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, announce, quiet_libraries, report, track
+from signgen.cli.console import Json, announce, report, track
 from signgen.errors import UserError
 
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same video.")]
@@ -84,7 +84,6 @@ def render(
 
     from signgen.production import Driving, produce
 
-    quiet_libraries()
     result = produce(
         picture,
         sequence,
