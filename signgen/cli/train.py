@@ -2,11 +2,16 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from signgen.cli.console import Json, Meter, announce, report
+
+if TYPE_CHECKING:
+    from signgen.training.estimate import Estimate
+    from signgen.training.inputs import Input
+    from signgen.training.settings import TrainingSettings
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[key=value]...", help="Settings that differ from CONFIG's.")
@@ -18,7 +23,9 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the settings and train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would take (memory, arithmetic, data) and train nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train KIND (autoencoder, fusion or diffusion) as CONFIG says.
@@ -26,13 +33,12 @@ def train(
     Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """
     announce("Loading torch")
-    from signgen.config import to_yaml
     from signgen.training import load_settings
     from signgen.training import train as run
 
     settings = load_settings(kind, config, overrides or [])
     if dry_run:
-        report({"kind": kind, "settings": asdict(settings)}, as_json, to_yaml(settings).rstrip())
+        report_estimate(kind, settings, as_json)
         return
     latest: dict[str, float] = {}
     with Meter(settings.steps, f"Training {kind}", "steps") as meter:
@@ -44,3 +50,49 @@ def train(
         model = run(kind, settings, resume=resume, report=show)
     result = {"kind": kind, "model": str(model), "output": settings.output, **latest}
     report(result, as_json, f"{model}: the trained {kind}; log, samples and checkpoints in {settings.output}")
+
+
+def report_estimate(kind: str, settings: "TrainingSettings", as_json: bool) -> None:
+    """Print what a training would take and read."""
+    from signgen.training import KINDS
+    from signgen.training.estimate import METHOD, estimate
+    from signgen.training.inputs import training_inputs
+
+    found = estimate(KINDS[kind][1], settings)
+    inputs = training_inputs(settings)
+    result: dict[str, Any] = {
+        "kind": kind,
+        "estimate": asdict(found) | {"total": found.total, "method": METHOD},
+        "reads": [asdict(each) for each in inputs],
+        "settings": asdict(settings),
+    }
+    report(result, as_json, "\n".join([*describe(found, settings), "", f"Method: {METHOD}.", "", *_reads(inputs)]))
+
+
+def describe(found: "Estimate", settings: "TrainingSettings") -> list[str]:
+    """Lines about parameters, memory and arithmetic."""
+    batch = settings.batch_size * settings.accumulation
+    samples = batch * settings.steps
+    lines = [f"{'parameters':28} {'':>14}  trained"]
+    for name, count in found.parameters.items():
+        lines.append(f"  {name:26} {count:>14,}  {found.trained.get(name, 0):,}")
+    used = "with" if found.checkpointing else "without"
+    lines += ["", f"memory of a process with {settings.batch_size} samples at a time, {settings.precision}"]
+    for name in ("weights", "gradients", "optimizer", "ema", "activations"):
+        lines.append(f"  {name:26} {_gib(getattr(found, name)):>14}")
+    lines += [
+        f"  {'... with checkpointing':26} {_gib(found.activations_checkpointed):>14}",
+        f"  {f'total, {used} checkpointing':26} {_gib(found.total):>14}",
+        "",
+        f"{found.flops / 1e12:.4g} TFLOP a step of {batch} samples, forward and backward",
+        f"{settings.steps:,} steps: {samples:,} samples, {found.flops * settings.steps:.3g} FLOP",
+    ]
+    return lines
+
+
+def _reads(inputs: list["Input"]) -> list[str]:
+    return ["reads", *(f"  {each.setting}: {each.place} ({each.found or 'not on this machine'})" for each in inputs)]
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB" if count >= 2**27 else f"{count / 2**20:.2f} MiB"

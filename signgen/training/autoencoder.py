@@ -41,12 +41,14 @@ class AutoencoderObjective(Objective):
         sizes = settings.sizes()
         self.settings = settings
         self.size = sizes.picture_size
-        if settings.autoencoder:
+        if weights and settings.autoencoder:
             self.vae = load_component(AutoencoderKL, Path(settings.autoencoder))
-        elif settings.freeze_encoder:
+        elif weights and settings.freeze_encoder:
             raise UserError("freeze_encoder needs an encoder: set autoencoder to the folder of a trained one")
         else:
             self.vae = sizes.build_autoencoder()
+        if settings.gradient_checkpointing:
+            self.vae.enable_gradient_checkpointing()
         grid = latent_size(self.vae, *self.size)
         self.noise_count = sizes.autoencoder["latent_channels"] * grid[0] * grid[1]
         self.grid = grid
@@ -69,7 +71,7 @@ class AutoencoderObjective(Objective):
         if self.training:
             with torch.no_grad():
                 self.seen += 1
-                self.power.lerp_(distribution.mean.float().square().mean(), max(0.01, 1 / self.seen.item()))
+                self.power.lerp_(distribution.mean.float().square().mean(), (1 / self.seen).clamp(min=0.01))
         weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
         weights = F.interpolate(weights, size=self.size)
         error = (weights * (decoded - images).abs()).mean()

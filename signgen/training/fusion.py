@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
 
 from signgen.errors import UserError
 from signgen.models.base_weights import copy_weights, load_base
@@ -50,6 +52,13 @@ def retrieval_at_1(targets: Tensor, fused: Tensor) -> Tensor:
     return (nearest == torch.arange(len(targets), device=targets.device)).float().mean()
 
 
+def gathered(embeddings: Tensor) -> Tensor:
+    """The rows (B, D) of all processes, in their order, with gradients: several processes contrast what one would."""
+    if not (dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return embeddings
+    return torch.cat(all_gather(embeddings))
+
+
 class FusionObjective(Objective):
     """The shared image/pose tower and the Combiner, trained together.
 
@@ -65,6 +74,8 @@ class FusionObjective(Objective):
         if weights and settings.pretrained_encoder:
             pretrained = load_base("pretrained_encoder", settings.pretrained_encoder)
             copy_weights(self.fusion.encoder, pretrained, "pretrained_encoder")
+        if settings.gradient_checkpointing:
+            self.fusion.encoder.activation_checkpointing_enable()
 
     def trainable(self) -> dict[str, nn.Module]:
         return {"fusion": self.fusion}
@@ -74,6 +85,10 @@ class FusionObjective(Objective):
         frames = torch.cat([batch["source"], batch["target"], batch["pose"]])
         sources, targets, poses = fusion_embedding(self.fusion, frames).split(count)
         fused = self.fusion(sources, poses)
+        if self.training:  # validation is the main process's alone
+            # Each process has the whole loss: what its rows get back is the sum over processes, which the mean over
+            # processes that follows makes the gradient of one.
+            sources, targets, fused = gathered(sources), gathered(targets), gathered(fused)
         if self.settings.objective == "source-enhanced":
             loss = source_enhanced_loss(targets, fused, sources, self.settings.temperature)
         else:

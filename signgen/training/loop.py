@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from signgen.config import to_yaml
@@ -41,6 +41,22 @@ def learning_rate(settings: OptimizerSettings, step: int, steps: int) -> float:
     return rate
 
 
+def make_optimizer(
+    settings: OptimizerSettings, parameters: list[nn.Parameter], device: torch.device
+) -> torch.optim.Optimizer:
+    """AdamW, fused on CUDA, or with moments of 8 bits. Raises UserError where these are not to be had."""
+    options: dict[str, Any] = {"weight_decay": settings.weight_decay, "betas": (settings.betas[0], settings.betas[1])}
+    if not settings.eight_bit:
+        return torch.optim.AdamW(parameters, fused=device.type == "cuda", **options)
+    if device.type != "cuda":
+        raise UserError("optimizer.eight_bit needs a CUDA device: leave it out here")
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise UserError("optimizer.eight_bit needs bitsandbytes: pip install bitsandbytes") from error
+    return AdamW8bit(parameters, **options)
+
+
 class Trainer:
     """One run: an objective, its data, its optimizer and its place in the sequence of samples."""
 
@@ -58,12 +74,7 @@ class Trainer:
         objective.freeze()
         self.parameters = objective.parameters_to_train()
         objective.to(self.accelerator.device)
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            weight_decay=settings.optimizer.weight_decay,
-            betas=(settings.optimizer.betas[0], settings.optimizer.betas[1]),
-            fused=self.accelerator.device.type == "cuda",
-        )
+        self.optimizer = make_optimizer(settings.optimizer, self.parameters, self.accelerator.device)
         self.ema = EMAModel(self.parameters, decay=settings.ema) if settings.ema else None
         if resume:
             self.load_state(load_checkpoint(self.checkpoint_folder))
@@ -180,6 +191,19 @@ class Trainer:
         if picture is not None:
             log.picture(self.step, picture)
 
+    def open_log(self) -> TrainingLog:
+        """The run's log, its settings written beside it."""
+        self.settings.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.settings.folder / "config.yaml") as temporary:
+            temporary.write_text(to_yaml(self.settings))
+        return TrainingLog(self.settings.folder, self.step)
+
+    def mean_values(self, batches: list[dict[str, Tensor]]) -> dict[str, float]:
+        """Means of what batches reported, over all processes."""
+        means = [_mean([values[name] for values in batches if name in values]) for name in batches[-1]]
+        reduced = self.accelerator.reduce(torch.tensor(means, device=self.accelerator.device), "mean")
+        return dict(zip(batches[-1], reduced.tolist(), strict=True))
+
     def save(self) -> None:
         """Checkpoint the run, and write the model as it stands."""
         save_checkpoint(self.checkpoint_folder, self.step, self.state())
@@ -189,10 +213,7 @@ class Trainer:
     def run(self, report: Report) -> None:
         """Train to the last step, the time limit or a signal; what was reached is checkpointed in every case."""
         settings, accelerator = self.settings, self.accelerator
-        settings.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(settings.folder / "config.yaml") as temporary:
-            temporary.write_text(to_yaml(settings))
-        log = TrainingLog(settings.folder, self.step)
+        log = self.open_log() if accelerator.is_main_process else None
         validation = self.validation_batches() if accelerator.is_main_process else []
         loader = self.loader()
         self.objective.train()
@@ -208,16 +229,16 @@ class Trainer:
                 if not accelerator.sync_gradients:
                     continue
                 if self.step % settings.log_every == 0 or self.step == 1:
-                    values = {name: _mean([p[name] for p in pending if name in p]) for name in pending[-1]}
+                    values = self.mean_values(pending)
                     values |= speed.measure(len(pending) * settings.batch_size * accelerator.num_processes)
                     values["learning_rate"] = learning_rate(settings.optimizer, self.step - 1, settings.steps)
                     pending.clear()
                     if not math.isfinite(values["loss"]):
                         raise UserError(f"the loss is not finite at step {self.step}: lower the learning rate")
-                    if accelerator.is_main_process:
+                    if log:
                         log.scalars(self.step, values)
                         report(self.step, values)
-                if validation and self.step % settings.validate_every == 0:
+                if log and validation and self.step % settings.validate_every == 0:
                     self.validate(validation, log)
                     speed.restart()
                 over = settings.minutes and time.monotonic() - started > 60 * settings.minutes
@@ -233,7 +254,8 @@ class Trainer:
                     break
         if accelerator.is_main_process and saved != self.step:
             self.save()
-        log.close()
+        if log:
+            log.close()
         if stop:
             raise KeyboardInterrupt
 

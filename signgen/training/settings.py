@@ -41,6 +41,8 @@ class OptimizerSettings:
     """constant, cosine (to zero at the last step), linear (constant for `decay_after` steps, then down to zero) or
     step (x 0.1 after `decay_after` steps)."""
     decay_after: int = 0
+    eight_bit: bool = False
+    """Keep AdamW's moments in 8 bits, by bitsandbytes: a quarter of their memory, on CUDA only."""
 
     def __post_init__(self) -> None:
         if self.decay not in DECAYS:

@@ -32,14 +32,22 @@ def test_show_prints_all_settings_with_overrides_applied(cli: Cli) -> None:
     assert "steps: 3\n" in cli("config", "show", CONFIGS / "tiny/fusion.yaml", "steps=3").out
 
 
-def test_a_dry_run_prints_what_show_prints_and_writes_nothing(
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    path = CONFIGS / "tiny/autoencoder.yaml"
-    assert cli("train", "autoencoder", path, "--dry-run") == cli("config", "show", path)
-    dry = json.loads(cli("train", "autoencoder", path, "--dry-run", "--json").out)
-    assert dry["settings"]["model"] == "tiny"
+    path = CONFIGS / "fpdm/phoenix14t/diffusion.yaml"
+    (tmp_path / "vae").mkdir()
+    dry = json.loads(cli("train", "diffusion", path, "autoencoder=vae", "--dry-run", "--json").out)
+    assert dry["settings"] == json.loads(cli("config", "show", path, "autoencoder=vae", "--json").out)
+    assert dry["estimate"]["parameters"]["source_encoder"] == 304_368_640  # DINOv2-large
+    reads = {each["setting"]: each["found"] for each in dry["reads"]}
+    assert reads["autoencoder"] == "folder"
+    assert reads["pretrained_unet"] is reads["data.roots"] is None
+    text = cli("train", "fusion", CONFIGS / "tiny/fusion.yaml", "--dry-run").out
+    assert "TFLOP a step of 4 samples" in text
+    assert "data.roots: corpora/synthetic-signers (not on this machine)" in text
+    (tmp_path / "vae").rmdir()
     assert not list(tmp_path.iterdir())
 
 

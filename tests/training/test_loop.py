@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from torch import nn
 
-from signgen.data import open_corpus
+from signgen.data import Triple, open_corpus
+from signgen.data.pair_lists import write_pairs
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
 from signgen.models.autoencoder import encode
@@ -14,7 +16,7 @@ from signgen.models.pixels import resize, to_images
 from signgen.training import load_settings
 from signgen.training.checkpoint import checkpoints
 from signgen.training.diffusion import DiffusionObjective
-from signgen.training.loop import learning_rate
+from signgen.training.loop import learning_rate, make_optimizer
 from signgen.training.settings import OptimizerSettings
 from tests.training.conftest import CONFIGS, TrainTiny, losses
 
@@ -138,3 +140,20 @@ def test_frozen_parts_stay_frozen_and_in_eval_mode(trained_parts: list[str]) -> 
     assert not objective.vae.training
     assert not any(parameter.requires_grad for parameter in objective.fusion.parameters())
     assert all(parameter.requires_grad for parameter in objective.unet.parameters())
+
+
+def test_moments_of_eight_bits_need_a_gpu() -> None:
+    with pytest.raises(UserError, match="eight_bit needs a CUDA device"):
+        make_optimizer(OptimizerSettings(eight_bit=True), [nn.Parameter(torch.zeros(2))], torch.device("cpu"))
+
+
+def test_training_draws_from_a_list_of_pairs(train_tiny: TrainTiny, small_corpus: Path, tmp_path: Path) -> None:
+    corpus = open_corpus([str(small_corpus)], "train")
+    same = tmp_path / "same.csv"
+    write_pairs(same, corpus, [Triple(1, 2, 3)])
+    plain = [f"data.augmentation.{change}=0" for change in ("flip", "keypoint_jitter", "colour")]
+    # With one pair in the list, every row of the batch is the same: the right one cannot be told from the others.
+    numbers = train_tiny("fusion", tmp_path / "run", "steps=1", *plain, f"data.pairs={same}")
+    assert numbers[1]["retrieval"] == pytest.approx(0.25)
+    with pytest.raises(UserError, match="not a list of pairs"):
+        train_tiny("fusion", tmp_path / "other", "steps=1", f"data.pairs={small_corpus / 'train.corpus.csv'}")
