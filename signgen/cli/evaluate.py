@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from signgen.cli.console import Json, report, track
+from signgen.cli.console import Json, announce, report, track
+from signgen.errors import UserError
 
 if TYPE_CHECKING:
     from signgen.evaluation import Evaluation
@@ -33,26 +34,33 @@ def evaluate(
         bool, typer.Option("--resize", help="Resize generated frames to the reference's size (bicubic).")
     ] = False,
     per_clip: Annotated[Path | None, typer.Option(metavar="CSV", help="Write one row per clip.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--report", metavar="OUT.html", help="Write a page with plots and the worst clips.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ...")] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Score generated clips against reference clips, every number with its protocol."""
-    from signgen.evaluation import evaluate as run
+    if html is not None and (html.suffix.lower() != ".html" or html.is_dir()):
+        raise UserError(f"{html}: the report is a page; give a name that ends in .html")
+    from signgen.evaluation import Protocol, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
 
     names = tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else DEFAULT_METRICS
-    result = run(
-        generated,
-        reference,
+    pairing = pair_clips(generated, reference)
+    result = evaluate_pairs(
+        pairing,
         poses,
+        Protocol(start, resize),
         metrics=[name.strip() for name in names],
-        start=start,
-        resize=resize,
         device=device,
         progress=lambda pairs, total: track(pairs, total, "evaluate", "clips"),
     )
     if per_clip is not None:
         result.write_csv(per_clip)
+    if html is not None:
+        announce(f"Writing {html}")
+        write_report(html, result, pairing, poses, title=f"{generated.name} against {reference.name}")
     report(result.to_dict(), as_json, describe(result))
 
 

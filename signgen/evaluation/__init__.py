@@ -1,7 +1,19 @@
 """Scoring generated clips against reference clips."""
 
 from signgen.evaluation.pairing import ClipPair, Pairing, pair_clips
+from signgen.evaluation.report import write_report
 from signgen.evaluation.scores import ClipScores, Evaluation, Score
-from signgen.evaluation.scoring import evaluate
+from signgen.evaluation.scoring import Protocol, evaluate, evaluate_pairs
 
-__all__ = ["ClipPair", "ClipScores", "Evaluation", "Pairing", "Score", "evaluate", "pair_clips"]
+__all__ = [
+    "ClipPair",
+    "ClipScores",
+    "Evaluation",
+    "Pairing",
+    "Protocol",
+    "Score",
+    "evaluate",
+    "evaluate_pairs",
+    "pair_clips",
+    "write_report",
+]

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from signgen.errors import UserError
-from signgen.evaluation.pairing import ClipPair, Poses, find_poses, pair_clips
+from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pair_clips
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
 from signgen.metrics import DEFAULT_METRICS, METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
@@ -63,8 +63,21 @@ def evaluate(
     reason. Raises UserError where no clip can be scored or a name is unknown.
     """
     pairing = pair_clips(Path(generated), Path(reference))
-    chosen, unavailable = make_metrics(metrics, poses is not None, device)
     protocol = Protocol(start, resize)
+    return evaluate_pairs(pairing, poses, protocol, metrics=metrics, device=device, progress=progress)
+
+
+def evaluate_pairs(
+    pairing: Pairing,
+    poses: Poses | None = None,
+    protocol: Protocol = Protocol(),
+    *,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    device: str = "cpu",
+    progress: Progress = lambda pairs, total: pairs,
+) -> Evaluation:
+    """As `evaluate`, for clips whose pairing is known."""
+    chosen, unavailable = make_metrics(metrics, poses is not None, device)
     single = len(pairing.pairs) == 1
     clips, unscored = [], {}
     for pair in progress(pairing.pairs, len(pairing.pairs)):
@@ -181,14 +194,15 @@ def _check_pair(pair: ClipPair, generated: VideoReader, reference: VideoReader, 
 def _chunks(generated: VideoReader, reference: VideoReader, protocol: Protocol) -> Iterator[tuple[Tensor, Tensor]]:
     """Consecutive frames of both, uint8 (F, H, W, 3)."""
     width, height = reference.size
-    ours = (_resized(frame, reference.size) for frame in islice(generated, protocol.start, None))
+    ours = (resized(frame, reference.size) for frame in islice(generated, protocol.start, None))
     both = zip(ours, islice(reference, protocol.start, None), strict=True)
     while chunk := list(islice(both, max(1, CHUNK_PIXELS // (width * height)))):
         a, b = (torch.from_numpy(np.stack(frames)) for frames in zip(*chunk, strict=True))
         yield a, b
 
 
-def _resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A frame uint8 (H, W, 3) at `size` (width, height), bicubic."""
     if frame.shape[1::-1] == size:
         return frame
     return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))

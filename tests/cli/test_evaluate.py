@@ -51,3 +51,11 @@ def test_errors_are_one_line(clips, tmp_path: Path, capsys) -> None:
         captured = capsys.readouterr()
         assert captured.out == ""
         assert captured.err.count("\n") == 1
+
+
+def test_report(clips, tmp_path: Path, capsys) -> None:
+    page = tmp_path / "out.html"
+    assert main(["evaluate", *clips, "--metrics", "ssim", "--report", str(page)]) == 0
+    assert "<h1>g against r</h1>" in page.read_text()
+    assert main(["evaluate", *clips, "--report", str(tmp_path / "out.pdf")]) == 2
+    assert "give a name that ends in .html" in capsys.readouterr().err
