@@ -1,4 +1,4 @@
-"""The embedded model from nothing: three trainings, then a folder in half precision.
+"""The embedded model from nothing: four trainings, then a folder in half precision.
 
     python pipelines/mini.py CORPUS [CORPUS ...] --work runs/mini --output mini
 
@@ -11,34 +11,41 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderKL
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import without_progress_bars
+from signgen.models.folder import load_component, without_progress_bars
 from signgen.training import load_settings, train
 
-STAGES = ("autoencoder", "fusion", "diffusion")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
+# Stage -> kind of training, and the stages whose models it builds on.
+STAGES = {
+    "autoencoder": ("autoencoder", ()),
+    "decoder": ("autoencoder", ("autoencoder",)),
+    "fusion": ("fusion", ()),
+    "diffusion": ("diffusion", ("autoencoder", "fusion")),
+}
 
-def train_stages(corpora: list[str], work: Path, size: str, overrides: list[str]) -> Path:
-    """Train the three stages in `work` and return the folder of the whole pipeline."""
-    model = work
-    for stage in STAGES:
+
+def train_stages(corpora: list[str], work: Path, size: str, overrides: list[str]) -> None:
+    """Train all stages in `work`, each in a folder of its name."""
+    for stage, (kind, parts) in STAGES.items():
         output = work / stage
         given = [f"output={output}", f"data.roots=[{','.join(corpora)}]", f"validation=[{corpora[0]}]"]
-        if stage == "diffusion":
-            given += [f"{part}={work / part / 'model'}" for part in STAGES[:2]]
-        settings = load_settings(stage, CONFIGS / size / f"{stage}.yaml", given + overrides)
+        given += [f"{part}={work / part / 'model'}" for part in parts]
+        settings = load_settings(kind, CONFIGS / size / f"{stage}.yaml", given + overrides)
         started = any((output / "checkpoints").glob("*.pt"))
-        model = train(stage, settings, resume=started, report=partial(print, stage, flush=True))
-    return model
+        train(kind, settings, resume=started, report=partial(print, stage, flush=True))
 
 
-def package(model: Path, output: Path) -> None:
-    """Save a trained pipeline in half precision: what is rendered from it differs by rounding."""
+def package(diffusion: Path, decoder: Path, output: Path) -> None:
+    """Save a trained pipeline with the better decoder, in half precision: what it renders differs by rounding."""
+    pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
+    pipeline.register_modules(vae=load_component(AutoencoderKL, decoder, torch.float16))
     with without_progress_bars():
-        FPDMPipeline.from_pretrained(model, dtype=torch.float16).save_pretrained(output)
+        pipeline.save_pretrained(output)
 
 
 def main() -> None:
@@ -48,10 +55,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/mini"))
     parser.add_argument("--output", type=Path, default=Path("mini"))
     parser.add_argument("--size", choices=("mini", "tiny"), default="mini")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of all three stages")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of all stages")
     arguments = parser.parse_args()
     try:
-        package(train_stages(arguments.corpora, arguments.work, arguments.size, arguments.set), arguments.output)
+        train_stages(arguments.corpora, arguments.work, arguments.size, arguments.set)
+        package(arguments.work / "diffusion" / "model", arguments.work / "decoder" / "model", arguments.output)
     except UserError as error:
         sys.exit(f"{error}")
 

@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from diffusers import AutoencoderKL
 
 from signgen.fpdm import FPDMPipeline
+from signgen.models.folder import load_component
 from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "mini.py"
@@ -26,9 +28,12 @@ def test_the_recipe_makes_a_packaged_model_and_repeats_nothing(
     arguments = [small_corpus, "--work", tmp_path / "work", "--output", tmp_path / "model", "--size", "tiny"]
     arguments += ["--set", "steps=1", "validation=[]", "data.preload=false"]
     run(monkeypatch, *arguments)
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["autoencoder", "fusion", "diffusion"]
+    stages = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert stages == ["autoencoder", "decoder", "fusion", "diffusion"]
     pipeline = FPDMPipeline.from_pretrained(tmp_path / "model")
     assert pipeline.unet.dtype == torch.float32  # whatever it is stored as
+    tuned = load_component(AutoencoderKL, tmp_path / "work" / "decoder" / "model")
+    assert torch.allclose(pipeline.vae.decoder.conv_out.weight, tuned.decoder.conv_out.weight, atol=1e-3)
     assert FPDMPipeline.from_pretrained(tmp_path / "model", dtype=torch.float16).unet.dtype == torch.float16
 
     run(monkeypatch, *arguments)
