@@ -16,6 +16,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def run(name: str, *arguments: object) -> str:
         AcceleratorState._reset_state(reset_partial_state=True)
         capsys.readouterr()
+        monkeypatch.syspath_prepend(PIPELINES)  # as `python pipelines/NAME.py` has it: recipes may use one another
         monkeypatch.setattr("sys.argv", [name, *map(str, arguments)])
         runpy.run_path(str(PIPELINES / name), run_name="__main__")
         return capsys.readouterr().out

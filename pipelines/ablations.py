@@ -1,0 +1,148 @@
+"""FPDM's ablations: A1-A3 (what fusion is for) and B1-B6 (what each condition is for), the paper's tables beside ours.
+
+    python pipelines/ablations.py CORPUS [CORPUS ...] --work runs/fpdm/ablations-small
+
+By default at small size on clips of signers: then A1 and B4 have no CLIP trained by others, and the autoencoder is
+trained first. `--configs configs/fpdm/ablations` are the paper's. Each row goes on where it was stopped and is not
+repeated; its numbers, seed and duration stay in WORK/ROW.json.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from phoenix14t import render_clips, score
+
+from signgen.data import Corpus, open_corpus
+from signgen.data.frames import fit
+from signgen.errors import UserError
+from signgen.evaluation.tables import table_with_ours
+from signgen.files import atomic_folder, atomic_path
+from signgen.metrics import Retrieval
+from signgen.models.conditions import fusion_embedding
+from signgen.models.folder import load_component
+from signgen.models.fusion import ImagePoseFusion
+from signgen.poses import draw_pose
+from signgen.training import load_settings
+from signgen.training.fusion import FusionObjective
+from signgen.training.stages import train_stage
+
+HOME = Path(__file__).resolve().parent.parent
+PUBLISHED = HOME / "benchmarks" / "published"
+FUSIONS, DIFFUSIONS = ("a1", "a2", "a3"), ("b1", "b2", "b3", "b4", "b5", "b6")
+METRICS = ("ssim", "psnr", "hand-ssim", "lpips-alex", "fid")
+RETRIEVAL = {"r_at_1": "r@1", "r_at_3": "r@3", "r_at_5": "r@5", "average_rank": "average-rank"}
+DIFFUSION = {"fid_test": "fid", "lpips": "lpips-alex", "ssim": "ssim", "psnr": "psnr"}
+STRIDE = 8  # neighbouring frames look alike: to tell them apart is not what is asked
+Result = dict[str, float]
+
+
+@torch.no_grad()
+def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_source: bool) -> Result:
+    """Ranks of the target frames among all targets, sought by the fusion embedding of the clip's first frame and their
+    pose, or by the first frame's own embedding."""
+    ranks = Retrieval()
+    for index in range(len(corpus)):
+        poses = corpus.poses(index).scaled_to(size[::-1])
+        chosen = range(1, len(poses), STRIDE)
+        with corpus.reader(index) as reader:
+            frames = np.stack([fit(reader[frame], size) for frame in (0, *chosen)])
+        drawings = np.stack([draw_pose(poses.keypoints[frame], *size, poses.skeleton) for frame in chosen])
+        embedded = fusion_embedding(fusion, torch.from_numpy(frames))
+        sources = embedded[:1].expand(len(chosen), -1)
+        sought = sources if by_source else fusion(sources, fusion_embedding(fusion, torch.from_numpy(drawings)))
+        ranks.update(sought, embedded[1:])
+    return {name: float(value) for name, value in ranks.compute().items()}
+
+
+def once(path: Path, measure: Callable[[], Result]) -> Result:
+    """What `measure` gives and the seconds it took, kept in a JSON file."""
+    if not path.exists():
+        start = time.monotonic()
+        result = measure() | {"seconds": round(time.monotonic() - start, 1)}
+        with atomic_path(path) as unfinished:
+            unfinished.write_text(json.dumps(result, indent=2) + "\n")
+    return json.loads(path.read_text())
+
+
+class Ablations:
+    """The rows on given corpora, each in `work/ROW`."""
+
+    def __init__(self, arguments: argparse.Namespace, overrides: list[str], test: Corpus) -> None:
+        self.configs, self.work, self.metrics = arguments.configs, arguments.work, arguments.metrics
+        self.overrides, self.test = overrides, test
+        self.own_autoencoder = (self.configs / "autoencoder.yaml").exists()
+
+    def train(self, kind: str, row: str, *extra: str) -> Path:
+        """Train a row and return its model."""
+        given = [f"output={self.work / row}", *extra, *self.overrides]
+        return train_stage(kind, self.configs / f"{row}.yaml", given, name=row)
+
+    def fusion(self, row: str) -> Result:
+        """Train a fusion model, A1 excepted, and seek the test clips' frames with it."""
+        settings = load_settings("fusion", self.configs / f"{'a2' if row == 'a1' else row}.yaml", self.overrides)
+        if row == "a1":
+            model = self.work / row / "model"
+            torch.manual_seed(settings.seed)
+            with atomic_folder(model) as unfinished:
+                FusionObjective(settings).save(unfinished)
+        else:
+            model = self.train("fusion", row)
+        fusion = load_component(ImagePoseFusion, model)
+        found = retrieve(fusion, self.test, settings.sizes().picture_size, by_source=row == "a1")
+        return found | {"seed": settings.seed}
+
+    def diffusion(self, row: str) -> Result:
+        """Train a diffusion model on the fusion model that its configuration names, and score the test clips."""
+        settings = load_settings("diffusion", self.configs / f"{row}.yaml")
+        parts = [f"fusion={self.work / Path(settings.fusion).parent.name / 'model'}"]
+        if self.own_autoencoder:
+            parts.append(f"autoencoder={self.work / 'autoencoder' / 'model'}")
+        model = self.train("diffusion", row, *parts)
+        render_clips(model, self.test, self.work / row / "rendered")
+        scores = score(self.test, self.work / row / "rendered", self.metrics)
+        return {name: value.value for name, value in scores.scores.items()} | {"seed": settings.seed}
+
+    def table(self, published: Path, rows: list[str], columns: dict[str, str], measure: Callable[[str], Result]) -> str:
+        """The paper's table and our rows."""
+        ours = {}
+        for row in rows:
+            result = once(self.work / f"{row}.json", lambda row=row: measure(row))
+            name = f"ours {row.upper()} (seed {result['seed']:.0f}, {result['seconds']:.0f} s)"
+            ours[name] = {column: result[key] for column, key in columns.items() if key in result}
+        return table_with_ours(published, ours)
+
+
+def main() -> None:
+    """Parse the command line and run the recipe."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", nargs="+", metavar="CORPUS")
+    parser.add_argument("--work", type=Path, default=Path("runs/fpdm/ablations-small"))
+    parser.add_argument("--configs", type=Path, default=HOME / "configs" / "fpdm" / "ablations" / "small")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--clips", type=int, help="only so many test clips")
+    parser.add_argument("--rows", nargs="*", default=[*FUSIONS, *DIFFUSIONS], choices=[*FUSIONS, *DIFFUSIONS])
+    parser.add_argument("--metrics", nargs="*", default=METRICS, help="of the rendered clips")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of all trainings")
+    arguments = parser.parse_args()
+    data = [f"data.roots=[{','.join(arguments.corpora)}]", f"validation=[{arguments.corpora[0]}]"]
+    try:
+        test = open_corpus(arguments.corpora, arguments.split)[: arguments.clips]
+        ablations = Ablations(arguments, data + arguments.set, test)
+        fusions, diffusions = ([row for row in rows if row in arguments.rows] for rows in (FUSIONS, DIFFUSIONS))
+        if diffusions and ablations.own_autoencoder:  # first: its time is no row's
+            ablations.train("autoencoder", "autoencoder")
+        print(ablations.table(PUBLISHED / "ipf_retrieval.csv", fusions, RETRIEVAL, ablations.fusion))
+        table = PUBLISHED / "diffusion_ablation_512x352.csv"
+        print(ablations.table(table, diffusions, DIFFUSION, ablations.diffusion))
+    except UserError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()
