@@ -81,6 +81,7 @@ class FPDMPipeline(DiffusionPipeline):
             sampling=sampling or {},
             embedding=embedding,
         )
+        self.one_by_one = False
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
 
@@ -91,6 +92,14 @@ class FPDMPipeline(DiffusionPipeline):
         Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
         """
         return cls(**load_components(cls, model_folder(path_or_name), dtype))
+
+    def save_memory(self, on: bool = True) -> None:
+        """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
+        self.one_by_one = on
+        if on:
+            self.vae.enable_slicing()
+        else:
+            self.vae.disable_slicing()
 
     @torch.no_grad()
     def encode_source(self, frames: np.ndarray | Tensor) -> SourceConditions:
@@ -113,7 +122,15 @@ class FPDMPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def denoise(self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor) -> Tensor:
-        """The guided prediction for latents (B, C, h, w): every branch in one batch, null rows first."""
+        """The guided prediction for latents (B, C, h, w)."""
+        groups = [[branch] for branch in branches] if self.one_by_one else [branches]
+        predictions = [self._weighted_sum(conditions, group, latents, timestep) for group in groups]
+        return torch.stack(predictions).sum(dim=0)
+
+    def _weighted_sum(
+        self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor
+    ) -> Tensor:
+        """What branches predict times their weights: every branch in one batch, null rows first."""
         rows, features, fused = len(latents), conditions.pose_features, conditions.fusion
         nulls = sum(not branch.source for branch in branches)
         context = conditions.context.for_branches(len(branches) - nulls, nulls * rows)

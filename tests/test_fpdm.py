@@ -127,3 +127,30 @@ def test_no_poses_are_refused(tiny_pipeline: FPDMPipeline) -> None:
 
 def test_conditions_of_a_branch_are_as_named() -> None:
     assert guidance_branches(2, 2) == [Branch(-1, False, False), Branch(2, True, True)]
+
+
+@pytest.mark.parametrize(("source", "fusion"), [(2.0, 2.0), (2.0, 1.5), (1.0, 1.0)])
+def test_saving_memory_changes_nothing_but_the_batches(
+    tiny_pipeline: FPDMPipeline, source: float, fusion: float
+) -> None:
+    picture, *poses = pictures(4)
+    rows: dict[str, list[int]] = {"unet": [], "decoder": []}
+    hooks = [
+        module.register_forward_pre_hook(lambda module, args, name=name: rows[name].append(len(args[0])))
+        for name, module in (("unet", tiny_pipeline.unet), ("decoder", tiny_pipeline.vae.decoder))
+    ]
+    options = {"guidance_source": source, "guidance_fusion": fusion, "num_inference_steps": 2}
+    try:
+        plain = tiny_pipeline(picture, poses, **options).frames
+        together = {name: max(counts) for name, counts in rows.items()}
+        for counts in rows.values():
+            counts.clear()
+        tiny_pipeline.save_memory()
+        saving = tiny_pipeline(picture, poses, **options).frames
+    finally:
+        tiny_pipeline.save_memory(False)
+        for hook in hooks:
+            hook.remove()
+    assert np.abs(plain - saving).max() < 1e-4
+    assert together == {"unet": 3 * len(guidance_branches(source, fusion)), "decoder": 3}
+    assert {name: max(counts) for name, counts in rows.items()} == {"unet": 3, "decoder": 1}
