@@ -4,15 +4,15 @@
 
 Every clip is rendered from its first frame and all its poses, with the model's own defaults unless options say
 otherwise. Beside the model stand the first frame copied (what not moving scores) and the autoencoder alone (the
-ceiling of any model that decodes with it). Writes the clips as MP4, `quality.json` and a contact sheet of best, median
-and worst clips: source, then pose, reference and generated frame at four times. The table leaves out frame 0, the
-source; it is what `signgen evaluate OUTPUT/ROW REFERENCE --poses POSES --from 1` prints.
+ceiling of any model that decodes with it). Writes the clips as folders of pictures, `quality.json` and a contact sheet
+of best, median and worst clips: source, then pose, reference and generated frame at four times. The table leaves out
+frame 0, the source; it is what `signgen evaluate OUTPUT/ROW REFERENCE --poses POSES --from 1` prints. `signgen
+benchmark` has the same rows, more metrics, a paper's table and a page to look at.
 """
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,47 +21,20 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from signgen.benchmark.rows import Row, copied, reconstructed, rendered, write_row
+from signgen.benchmark.run import CorpusPoses
 from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import DrivenClip, first_frame_protocol
-from signgen.evaluation import Evaluation, evaluate
-from signgen.fpdm import FPDMPipeline
-from signgen.models.autoencoder import decode, encode
-from signgen.models.pixels import to_frames, to_images
+from signgen.errors import UserError
+from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
+from signgen.models.folder import model_folder
 from signgen.poses import draw_pose
-from signgen.rendering import render
-from signgen.video import VideoWriter, open_video
+from signgen.production import load_pipeline
+from signgen.provenance import model_hash
+from signgen.video import open_video
 
 METRICS = ("ssim", "hand-ssim", "psnr")
 SHOWN = (0.25, 0.5, 0.75, 1.0)
-Row = Callable[[DrivenClip], Iterable[np.ndarray]]
-
-
-def rows(pipeline: FPDMPipeline, options: dict[str, object]) -> dict[str, Row]:
-    """What is compared: name -> frames for a clip."""
-
-    @torch.no_grad()
-    def reconstructed(clip: DrivenClip) -> Iterator[np.ndarray]:
-        for frame in clip.reference:
-            images = to_images(torch.tensor(frame)[None])
-            height, width = frame.shape[:2]
-            yield to_frames(decode(pipeline.vae, encode(pipeline.vae, images), height, width))[0].numpy()
-
-    return {
-        "copied": lambda clip: [clip.first_frame] * len(clip.poses),
-        "autoencoder": reconstructed,
-        "model": lambda clip: render(pipeline, clip.first_frame, clip.poses, **options),
-    }
-
-
-def write_row(frames: Row, corpus: Corpus, folder: Path) -> float:
-    """Write a row's clips as MP4 and return the frames a second that took."""
-    count, start = 0, time.perf_counter()
-    for clip in first_frame_protocol(corpus):
-        with VideoWriter(folder / f"{clip.clip.name}.mp4", clip.poses.fps, clip.poses.size) as writer:
-            for frame in frames(clip):
-                writer.write(frame)
-        count += len(clip.poses)
-    return count / (time.perf_counter() - start)
 
 
 def contact_sheet(result: Evaluation, corpus: Corpus, folder: Path) -> Image.Image:
@@ -75,7 +48,7 @@ def contact_sheet(result: Evaluation, corpus: Corpus, folder: Path) -> Image.Ima
 def _strip(clip: DrivenClip, folder: Path) -> np.ndarray:
     height, width = clip.first_frame.shape[:2]
     pictures = [clip.first_frame]
-    with open_video(folder / f"{clip.clip.name}.mp4") as generated:
+    with open_video(folder / clip.clip.name) as generated:
         for part in SHOWN:
             index = round(part * (len(clip.poses) - 1))
             drawing = draw_pose(clip.poses.keypoints[index], height, width)
@@ -84,7 +57,7 @@ def _strip(clip: DrivenClip, folder: Path) -> np.ndarray:
 
 
 def main() -> None:
-    """Render, score, print and write."""
+    """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("corpus")
@@ -95,6 +68,14 @@ def main() -> None:
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--solver")
     arguments = parser.parse_args()
+    try:
+        measure(arguments)
+    except UserError as error:
+        sys.exit(f"{error}")
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Render, score, print and write."""
     options = {
         "steps": arguments.steps,
         "solver": arguments.solver,
@@ -102,18 +83,24 @@ def main() -> None:
         "guidance_fusion": arguments.guidance,
     }
     corpus = open_corpus([arguments.corpus], arguments.split)
-    references = {clip.name: Path(clip.frames) for clip in corpus}
-    makers = rows(FPDMPipeline.from_pretrained(arguments.model), options)
-    poses = {clip.name: corpus.poses(index) for index, clip in enumerate(corpus)}
+    folder = model_folder(arguments.model)
+    pipeline = load_pipeline(folder, "auto", torch.float32)
+    made_with = {"corpus": arguments.corpus, "split": arguments.split, "model_sha256": model_hash(folder)}
+    makers: dict[str, Row] = {
+        "copied": copied,
+        "autoencoder": reconstructed(pipeline),
+        "model": rendered(pipeline, **options),
+    }
     table, record = Table("", *METRICS, "frames/s"), {"model": arguments.model, "options": options, "rows": {}}
     for name in arguments.rows:
-        folder = arguments.output / name
-        speed = write_row(makers[name], corpus, folder)
-        result = evaluate(folder, next(iter(references.values())).parent, poses, metrics=list(METRICS), start=1)
+        row = arguments.output / name
+        speed = write_row(makers[name], corpus, row, made_with | options)
+        pairing = Pairing([ClipPair(clip.name, row / clip.name, clip.frames) for clip in corpus], [], [])
+        result = evaluate_pairs(pairing, CorpusPoses(corpus), Protocol(start=1), metrics=METRICS)
         record["rows"][name] = {"frames_per_second": speed, **result.to_dict()}
         table.add_row(name, *(f"{result[metric]:.3f}" for metric in METRICS), f"{speed:.1f}")
         if name == "model":
-            contact_sheet(result, corpus, folder).save(arguments.output / "contact.png")
+            contact_sheet(result, corpus, row).save(arguments.output / "contact.png")
     Console().print(table)
     (arguments.output / "quality.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
 

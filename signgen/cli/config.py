@@ -1,4 +1,4 @@
-"""`signgen config`: the YAML files that trainings run on."""
+"""`signgen config`: the YAML files that trainings and benchmarks run on."""
 
 import re
 from dataclasses import asdict
@@ -12,6 +12,7 @@ from signgen.cli.train import Overrides
 from signgen.errors import UserError
 
 if TYPE_CHECKING:
+    from signgen.benchmark import BenchmarkSettings
     from signgen.training.settings import TrainingSettings
 
 app = typer.Typer(help="Configuration files.")
@@ -46,13 +47,19 @@ def validate(config: Config, overrides: Overrides = None, as_json: Json = False)
     report({"config": str(config), "valid": True}, as_json, f"{config}: valid")
 
 
-def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings":
-    match = re.match(r"signgen train (\w+) ", _command(path))
+def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings | BenchmarkSettings":
+    match = re.match(r"signgen (train (?P<kind>\w+)|benchmark) ", _command(path))
     if not match:
-        raise UserError(f"{path}: the first line must be the command that runs it, # signgen train KIND {path}")
-    from signgen.training import load_settings
+        expected = f"# signgen train KIND {path} or # signgen benchmark {path}"
+        raise UserError(f"{path}: the first line must be the command that runs it, {expected}")
+    if kind := match["kind"]:
+        from signgen.training import load_settings
 
-    return load_settings(match[1], path, overrides or [])
+        return load_settings(kind, path, overrides or [])
+    from signgen.benchmark import BenchmarkSettings
+    from signgen.config import load_config
+
+    return load_config(BenchmarkSettings, path, overrides or [])
 
 
 def _command(path: Path) -> str:

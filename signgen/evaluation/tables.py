@@ -1,29 +1,59 @@
-"""A paper's table with a row of ours beneath it."""
+"""Published tables, and a paper's table with rows of ours beneath it."""
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from signgen.errors import UserError
 
 
-def table_with_ours(published: Path, ours: Mapping[str, Mapping[str, float]]) -> str:
-    """The table of a CSV file (first column: the method; the column `source` is left out), followed by our rows.
+@dataclass(frozen=True)
+class PublishedRow:
+    """A method's numbers, column -> the digits as published (empty: not given), and where they are from."""
 
-    ours: row name -> column -> value. A value that is not known, on either side, is `-`. Raises UserError where the
-    file cannot be read.
+    method: str
+    cells: dict[str, str]
+    source: str
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Column -> number, NaN where none is given."""
+        return {name: float(cell) if cell else math.nan for name, cell in self.cells.items()}
+
+
+def read_published(path: Path) -> list[PublishedRow]:
+    """The rows of a CSV file: `method`, a column for each number, and `source` or nothing.
+
+    Raises UserError where the file cannot be read or is no such table.
     """
     try:
-        rows = list(csv.reader(published.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{published}: cannot read this table ({error})") from error
-    header = rows[0]
-    shown = [column for column in header if column != "source"]
-    cells = [dict(zip(header, row + [""] * (len(header) - len(row)), strict=True)) for row in rows[1:]]
-    table = [shown, *([row[column] for column in shown] for row in cells)]
-    table += [[name, *(_cell(values.get(column)) for column in shown[1:])] for name, values in ours.items()]
-    return format_table(table)
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = list(csv.DictReader(file, restval=""))
+        rows = [PublishedRow(line.pop("method"), source=line.pop("source", ""), cells=line) for line in lines]
+        if not any(row.values for row in rows):
+            raise ValueError("it has no numbers")
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: cannot read this table of method, numbers and source ({error})") from error
+    return rows
+
+
+def table_with_ours(published: Path, ours: Mapping[str, Mapping[str, float]]) -> str:
+    """The table of a CSV file (see `read_published`) as text, followed by our rows: name -> column -> value.
+
+    A value that is not known, on either side, is `-`. Raises UserError where the file cannot be read.
+    """
+    return format_rows(read_published(published), ours)
+
+
+def format_rows(published: Sequence[PublishedRow], ours: Mapping[str, Mapping[str, float]]) -> str:
+    """Published rows, if any, and ours, name -> column -> value; the columns are the published ones, else ours."""
+    columns = list(published[0].cells) if published else list(next(iter(ours.values())))
+    rows = [["method", *columns]]
+    rows += [[row.method, *(row.cells[column] for column in columns)] for row in published]
+    rows += [[name, *(_cell(values.get(column)) for column in columns)] for name, values in ours.items()]
+    return format_table(rows)
 
 
 def format_table(rows: list[list[str]]) -> str:

@@ -37,7 +37,7 @@ def test_help_and_version(cli: Cli) -> None:
         run = cli(*args)
         assert run.status == 0
         assert "render" in run.out
-    for verb in ("render", "demo", "train", "evaluate", "poses", "data", "models", "config"):
+    for verb in ("render", "demo", "train", "evaluate", "benchmark", "poses", "data", "models", "config"):
         assert cli(verb, "--help").status == 0
 
 

@@ -1,0 +1,95 @@
+"""The rows of a benchmark: ways to make a clip of its first frame and its poses, written as folders of pictures.
+
+Pictures, not videos: what is scored is the model's work, without a codec's.
+
+A model stands between the first frame copied, what not moving scores, and the autoencoder alone, the ceiling of any
+model that decodes with it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from signgen.data import Corpus, DrivenClip, first_frame_protocol
+from signgen.errors import UserError
+from signgen.files import atomic_folder, atomic_path
+from signgen.fpdm import FPDMPipeline
+from signgen.models.autoencoder import decode, encode
+from signgen.models.pixels import to_frames, to_images
+from signgen.rendering import BATCH_SIZE, render
+
+Row = Callable[[DrivenClip], Iterable[np.ndarray]]
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them
+SETTINGS = "row.json"
+
+
+def copied(clip: DrivenClip) -> Iterable[np.ndarray]:
+    """The first frame, again and again."""
+    return repeat(clip.first_frame, len(clip.poses))
+
+
+def reconstructed(pipeline: FPDMPipeline) -> Row:
+    """The reference through the model's autoencoder and back."""
+
+    @torch.no_grad()
+    def frames(clip: DrivenClip) -> Iterator[np.ndarray]:
+        width, height = clip.reference.size
+        for start in range(0, len(clip.reference), BATCH_SIZE):
+            batch = clip.reference.frames(range(start, min(start + BATCH_SIZE, len(clip.reference))))
+            images = to_images(torch.from_numpy(batch)).to(pipeline.device, pipeline.vae.dtype)
+            yield from to_frames(decode(pipeline.vae, encode(pipeline.vae, images), height, width)).cpu().numpy()
+
+    return frames
+
+
+def rendered(pipeline: FPDMPipeline, **options: Any) -> Row:
+    """What the model makes of first frame and poses; options as of `signgen.rendering.render`."""
+    return lambda clip: render(pipeline, clip.first_frame, clip.poses, **options)
+
+
+def write_row(
+    row: Row,
+    corpus: Corpus,
+    folder: Path,
+    settings: dict[str, Any],
+    progress: Progress = lambda clips, total, what: clips,
+) -> float:
+    """Write the row's clips as FOLDER/NAME/000000.png, ... and return the frames a second, NaN if none was missing.
+
+    Clips that are there are kept: an interrupted run goes on where it stopped. `settings` are stored beside them.
+    Raises UserError where the folder holds clips made with other settings.
+    """
+    keep_settings(folder, settings)
+    missing = Corpus(tuple(clip for clip in corpus if not (folder / clip.name).is_dir()))
+    count, start = 0, time.perf_counter()
+    for driven in progress(first_frame_protocol(missing), len(missing), f"Rendering {folder.name}"):
+        with atomic_folder(folder / driven.clip.name) as unfinished:
+            for index, frame in enumerate(row(driven)):
+                Image.fromarray(frame).save(unfinished / f"{index:06}.png", compress_level=1)
+        count += len(driven.poses)
+    return count / (time.perf_counter() - start) if count else float("nan")
+
+
+def keep_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Store what a row is made with; UserError where something else is stored already."""
+    path, text = folder / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    elif (stored := path.read_text(encoding="utf-8")) != text:
+        raise UserError(
+            f"{folder} holds clips made with other settings ({_first_difference(stored, text)}): "
+            "choose another output or delete the folder"
+        )
+
+
+def _first_difference(stored: str, wanted: str) -> str:
+    lines = zip(stored.splitlines(), wanted.splitlines(), strict=False)
+    return next((a.strip(" ,") for a, b in lines if a != b), "more or fewer of them")
