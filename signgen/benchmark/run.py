@@ -104,6 +104,8 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
             metrics=settings.metrics,
             device=_metric_device(settings.device),
             progress=partial(_scoring, progress, name),
+            rows=output / "scores" / name,
+            speakers={clip.name: clip.speaker for clip in corpus if clip.speaker},
         )
     subject = rows[settings.subject]
     columns = settings.paper.columns or {n: n for n, quantity in subject.quantities.items() if quantity.better}

@@ -1,5 +1,6 @@
 """`signgen evaluate`: scores of generated clips against reference clips."""
 
+import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,12 @@ def evaluate(
     html: Annotated[
         Path | None, typer.Option("--report", metavar="OUT.html", help="Write a page with plots and the worst clips.")
     ] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--resume", metavar="FOLDER", help="Keep clips' scores here and go on from them.")
+    ] = None,
+    speakers: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="Totals per signer: a CSV with columns name and speaker.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ...")] = "cpu",
     as_json: Json = False,
 ) -> None:
@@ -55,6 +62,8 @@ def evaluate(
         metrics=[name.strip() for name in names],
         device=device,
         progress=lambda pairs, total: track(pairs, total, "evaluate", "clips"),
+        rows=rows,
+        speakers=None if speakers is None else read_speakers(speakers),
     )
     if per_clip is not None:
         result.write_csv(per_clip)
@@ -81,6 +90,9 @@ def describe(result: "Evaluation") -> str:
         title = " ".join(filter(None, [name, ARROW[quantity.better], quantity.unit]))
         count = f"{score.count:>8}  per {quantity.per}: {quantity.protocol}"
         lines.append(f"{title:24} {value:>9}  {interval:>19}  {count}")
+    for speaker, scores in result.by_speaker().items():
+        values = (f"{name} {score.value:.4f}" for name, score in scores.items() if score.value == score.value)
+        lines.append(f"{speaker}: {', '.join(values)}")
     lines += [f"{name}: not computed: {reason}" for name, reason in result.unavailable.items()]
     lines += [f"not scored: {reason}" for reason in result.unscored.values()]
     for side, names in (("generated", result.only_generated), ("reference", result.only_reference)):
@@ -88,3 +100,15 @@ def describe(result: "Evaluation") -> str:
             some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             lines.append(f"not paired: {len(names)} {side} clips: {some}")
     return "\n".join(lines)
+
+
+def read_speakers(path: Path) -> dict[str, str]:
+    """Clip -> signer from a table with a header, its columns apart by `|` (as Phoenix-2014T's) or by commas."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        delimiter = "|" if lines and "|" in lines[0] else ","
+        return {
+            row["name"]: row["speaker"] for row in csv.DictReader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        }
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise UserError(f"{path}: cannot read a table with columns name and speaker ({error})") from error

@@ -76,6 +76,7 @@ def write_report(
         evaluation=evaluation,
         frames=sum(clip.frames for clip in evaluation.clips),
         names=list(evaluation.clips[0].totals),
+        speakers=evaluation.by_speaker(),
         distributions=distributions(evaluation),
         ranked_by=ranked_by,
         examples=examples,

@@ -58,6 +58,7 @@ class Evaluation:
         unavailable: metric -> why it could not be computed.
         unscored: clip -> why it could not be scored.
         only_generated, only_reference: clips without a partner.
+        speakers: clip -> signer, where known.
     """
 
     protocol: dict[str, Any]
@@ -68,25 +69,36 @@ class Evaluation:
     unscored: dict[str, str]
     only_generated: list[str]
     only_reference: list[str]
+    speakers: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, quantity: str) -> float:
         """The value over all clips."""
         return self.scores[quantity].value
 
+    def by_speaker(self) -> dict[str, dict[str, Score]]:
+        """Signer -> the values over their clips, of numbers that clips have; empty where no signer is known."""
+        groups: dict[str, list[ClipScores]] = {}
+        for clip in self.clips:
+            if speaker := self.speakers.get(clip.name):
+                groups.setdefault(speaker, []).append(clip)
+        names = list(self.clips[0].totals)
+        return {speaker: {name: pool(groups[speaker], name) for name in names} for speaker in sorted(groups)}
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON: NaN becomes None, infinity "Infinity"."""
         metrics = {
-            name: {
-                "value": _number(score.value),
-                "low": _number(score.low),
-                "high": _number(score.high),
-                "count": score.count,
+            name: _interval(score)
+            | {
                 "per": self.quantities[name].per,
                 "unit": self.quantities[name].unit,
                 "better": self.quantities[name].better,
                 "protocol": self.quantities[name].protocol,
             }
             for name, score in self.scores.items()
+        }
+        speakers = {
+            speaker: {name: _interval(score) for name, score in scores.items()}
+            for speaker, scores in self.by_speaker().items()
         }
         clips = [
             {"name": clip.name, "frames": clip.frames} | {name: _number(clip.value(name)) for name in clip.totals}
@@ -98,7 +110,7 @@ class Evaluation:
             "only_generated": self.only_generated,
             "only_reference": self.only_reference,
         }
-        return {"protocol": self.protocol, "metrics": metrics, "clips": clips} | left_out
+        return {"protocol": self.protocol, "metrics": metrics, "speakers": speakers, "clips": clips} | left_out
 
     def write_csv(self, path: Path) -> None:
         """One row per clip.
@@ -137,6 +149,11 @@ def pool(clips: list[ClipScores], quantity: str) -> Score:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(sums[:, 0] / sums[:, 1], [tail, 1 - tail])
     return Score(value, int(counts.sum()), float(low), float(high))
+
+
+def _interval(score: Score) -> dict[str, Any]:
+    low, high = _number(score.low), _number(score.high)
+    return {"value": _number(score.value), "low": low, "high": high, "count": score.count}
 
 
 def _number(value: float) -> float | str | None:

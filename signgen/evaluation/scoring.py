@@ -3,19 +3,22 @@
 Pair clips, stream their frames through the metrics, add up. Memory does not grow with the frames.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from signgen import __version__
 from signgen.errors import UserError
 from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pair_clips
+from signgen.evaluation.rows import StoredRows
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
 from signgen.metrics import DEFAULT_METRICS, METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
@@ -75,9 +78,17 @@ def evaluate_pairs(
     metrics: Sequence[str] = DEFAULT_METRICS,
     device: str = "cpu",
     progress: Progress = lambda pairs, total: pairs,
+    rows: Path | None = None,
+    speakers: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """As `evaluate`, for clips whose pairing is known."""
+    """As `evaluate`, for clips whose pairing is known.
+
+    rows: a folder that keeps clips' scores, from which an interrupted evaluation goes on (metrics of whole sets, such
+    as FID, see all clips again). speakers: clip -> signer, for totals of each.
+    """
     chosen, unavailable = make_metrics(metrics, poses is not None, device)
+    averaged = [metric for metric in chosen if isinstance(metric, AveragedMetric)]
+    stored = None if rows is None else StoredRows(rows, _settings(averaged, protocol))
     single = len(pairing.pairs) == 1
     clips, unscored = [], {}
     for pair in progress(pairing.pairs, len(pairing.pairs)):
@@ -86,7 +97,13 @@ def evaluate_pairs(
         except UserError as error:
             unscored[pair.name] = str(error)
             continue
-        clips.append(score_clip(pair, keypoints, chosen, protocol))
+        scores = stored.get(pair, keypoints) if stored else None
+        missing = chosen if scores is None else [each for each in chosen if not isinstance(each, AveragedMetric)]
+        if missing:
+            fresh = score_clip(pair, keypoints, missing, protocol)
+            scores = scores or _store(stored, pair, keypoints, fresh)
+        assert scores is not None  # either stored or fresh
+        clips.append(scores)
     if not clips:
         raise UserError(next(iter(unscored.values())))
     quantities = {quantity.name: quantity for metric in chosen for quantity in metric.quantities}
@@ -99,7 +116,20 @@ def evaluate_pairs(
         unscored=unscored,
         only_generated=pairing.only_generated,
         only_reference=pairing.only_reference,
+        speakers=dict(speakers or {}),
     )
+
+
+def _settings(metrics: Sequence[AveragedMetric], protocol: Protocol) -> dict[str, Any]:
+    """What clips' scores depend on beside the clips."""
+    quantities = {each.name: each.protocol for metric in metrics for each in metric.quantities}
+    return {"signgen": __version__, "protocol": protocol.in_words(), "quantities": quantities}
+
+
+def _store(stored: StoredRows | None, pair: ClipPair, keypoints: Tensor | None, scores: ClipScores) -> ClipScores:
+    if stored:
+        stored.add(pair, keypoints, scores)
+    return scores
 
 
 def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[FrameMetric], dict[str, str]]:

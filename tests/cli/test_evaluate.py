@@ -59,3 +59,17 @@ def test_report(clips, tmp_path: Path, capsys) -> None:
     assert "<h1>g against r</h1>" in page.read_text()
     assert main(["evaluate", *clips, "--report", str(tmp_path / "out.pdf")]) == 2
     assert "give a name that ends in .html" in capsys.readouterr().err
+
+
+def test_signers_and_resuming(clips, tmp_path: Path, capsys) -> None:
+    table = tmp_path / "corpus.csv"
+    table.write_text('name|video|speaker|orth\nr|r.mp4|Signer01|AN "OPEN QUOTE\nq|q.mp4|Signer02|B\n')
+    arguments = ["evaluate", *clips, "--metrics", "ssim", "--speakers", str(table), "--resume", str(tmp_path / "rows")]
+    for _ in range(2):
+        assert main(arguments) == 0
+        assert "Signer01: ssim 0." in capsys.readouterr().out
+    (stored,) = (tmp_path / "rows").iterdir()
+    assert len(stored.read_text().splitlines()) == 2
+    table.write_text("name,gloss\nr,A\n")
+    assert main(arguments) == 2
+    assert "cannot read a table with columns name and speaker" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.evaluation import evaluate
+from signgen.evaluation import Protocol, evaluate, evaluate_pairs, pair_clips
 from signgen.metrics import FID, METRICS, psnr, ssim
 from signgen.poses import PoseSequence
 
@@ -140,3 +140,72 @@ def test_metrics_of_whole_sets_see_all_clips(write_clip, tmp_path: Path, monkeyp
     assert found["fid"] == pytest.approx(float(metric.compute()["fid"]), rel=1e-6)
     assert found.scores["fid"].count == 6
     assert set(found.clips[0].totals) == {"psnr"}
+
+
+def scored_clips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the clips that are read from now on, as they are."""
+    import signgen.evaluation.scoring as scoring
+
+    names, original = [], scoring.score_clip
+    monkeypatch.setattr(scoring, "score_clip", lambda pair, *rest: (names.append(pair.name), original(pair, *rest))[1])
+    return names
+
+
+def test_an_interrupted_evaluation_goes_on(write_clip, tmp_path: Path, monkeypatch) -> None:
+    for i in range(4):
+        write_clip(f"g/{i}", 2 + i, seed=i), write_clip(f"r/{i}", 2 + i, seed=10 + i)
+    pairing, rows = pair_clips(tmp_path / "g", tmp_path / "r"), tmp_path / "rows"
+    points = {str(i): poses(2 + i) for i in range(4)}
+    metrics = ["ssim", "psnr", "hand-ssim"]
+    whole = evaluate_pairs(pairing, points, metrics=metrics)
+
+    def interrupted(pairs, total):
+        yield from pairs[:2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_pairs(pairing, points, metrics=metrics, progress=interrupted, rows=rows)
+    (stored,) = rows.iterdir()
+    with stored.open("a") as file:
+        file.write('{"name": "2", "fra')  # the machine went down within a line
+    names = scored_clips(monkeypatch)
+    again = evaluate_pairs(pairing, points, metrics=metrics, rows=rows)
+    assert names == ["2", "3"]
+    assert again.scores == whole.scores
+    assert again.clips == whole.clips
+
+    Image.new("RGB", (64, 48)).save(tmp_path / "g/1/0.png")
+    points["3"] = points["3"].transformed(1, 1, 5, 0, (64, 48))
+    names.clear()
+    changed = evaluate_pairs(pairing, points, metrics=metrics, rows=rows)
+    assert names == ["1", "3"]
+    assert changed.clips == evaluate_pairs(pairing, points, metrics=metrics).clips
+    assert evaluate_pairs(pairing, metrics=["ssim"], rows=rows)["ssim"] == pytest.approx(changed["ssim"])
+    evaluate_pairs(pairing, points, Protocol(1), metrics=metrics, rows=rows)
+    assert len(list(rows.iterdir())) == 3
+    stored.write_text("no scores\n{}\n")
+    with pytest.raises(UserError, match="line 1 is broken"):
+        evaluate_pairs(pairing, points, metrics=metrics, rows=rows)
+
+
+def test_metrics_of_whole_sets_see_stored_clips_too(write_clip, tmp_path: Path, monkeypatch) -> None:
+    for i in range(2):
+        write_clip(f"g/{i}", 3, seed=i), write_clip(f"r/{i}", 3, seed=10 + i)
+    monkeypatch.setitem(METRICS, "fid", partial(FID, lambda frames: frames.double().mean((1, 2)), 3))
+    pairing, rows = pair_clips(tmp_path / "g", tmp_path / "r"), tmp_path / "rows"
+    first, second = (evaluate_pairs(pairing, metrics=["fid", "psnr"], rows=rows) for _ in range(2))
+    assert first.scores["fid"] == second.scores["fid"]
+    assert first.clips == second.clips
+
+
+def test_signers_have_totals_of_their_own(write_clip, tmp_path: Path) -> None:
+    for i in range(3):
+        write_clip(f"g/{i}", 1 + i, seed=i), write_clip(f"r/{i}", 1 + i, seed=10 + i)
+    pairing = pair_clips(tmp_path / "g", tmp_path / "r")
+    found = evaluate_pairs(pairing, metrics=["psnr"], speakers={"0": "Anna", "2": "Anna", "1": "Bo"})
+    rows = {clip.name: clip for clip in found.clips}
+    groups = found.by_speaker()
+    assert groups["Bo"]["psnr"].value == rows["1"].value("psnr")
+    assert groups["Anna"]["psnr"].value == pytest.approx((rows["0"].totals["psnr"] + rows["2"].totals["psnr"]) / 4)
+    assert found.to_dict()["speakers"]["Anna"]["psnr"]["count"] == 4
+    assert evaluate_pairs(pairing, metrics=["psnr"]).by_speaker() == {}
