@@ -50,11 +50,13 @@ class Estimate:
 
 def estimate(objective: Callable[..., Objective], settings: TrainingSettings) -> Estimate:
     """The estimate of a training; `objective` is the class of its objective."""
-    steps = {
-        checkpointing: trace_step(objective, replace(settings, gradient_checkpointing=checkpointing))
+    networks = {
+        checkpointing: meta_objective(objective, replace(settings, gradient_checkpointing=checkpointing))
         for checkpointing in (False, True)
     }
-    network = steps[False].objective
+    network = networks[settings.gradient_checkpointing]
+    batch = meta_batch(settings.batch_size, network.size, network.noise_count)
+    precision = settings.precision
     trainable = [parameter for parameter in network.parameters_to_train() if parameter.requires_grad]
     trained = sum(parameter.numel() for parameter in trainable)
     moments = 2 if settings.optimizer.eight_bit else 8
@@ -65,35 +67,37 @@ def estimate(objective: Callable[..., Objective], settings: TrainingSettings) ->
         gradients=4 * trained,
         optimizer=moments * trained,
         ema=4 * trained if settings.ema else 0,
-        activations=steps[False].peak,
-        activations_checkpointed=steps[True].peak,
-        flops=steps[settings.gradient_checkpointing].flops * settings.accumulation,
+        activations=peak_memory(networks[False], batch, precision),
+        activations_checkpointed=peak_memory(networks[True], batch, precision),
+        flops=batch_flops(network, batch, precision) * settings.accumulation,
         checkpointing=settings.gradient_checkpointing,
     )
 
 
-@dataclass(frozen=True)
-class TracedStep:
-    """One batch's forward and backward pass: its objective, FLOPs and peak memory in bytes."""
-
-    objective: Objective
-    flops: float
-    peak: int
-
-
-def trace_step(objective: Callable[..., Objective], settings: TrainingSettings) -> TracedStep:
-    """Run one batch on the meta device."""
+def meta_objective(objective: Callable[..., Objective], settings: TrainingSettings) -> Objective:
+    """An objective on the meta device, ready for a step; it keeps no gradients, which are counted apart."""
     with torch.device("meta"):
         network = objective(settings, weights=False)
     network.freeze()
     network.train()
     for parameter in network.parameters():
-        if parameter.requires_grad:  # gradients are counted apart
+        if parameter.requires_grad:
             parameter.register_post_accumulate_grad_hook(lambda parameter: setattr(parameter, "grad", None))
-    batch = meta_batch(settings.batch_size, network.size, network.noise_count)
-    with FlopCounterMode(display=False) as counter, LiveMemory() as memory, lean_kernels(settings.precision):
+    return network
+
+
+def peak_memory(network: Objective, batch: Batch, precision: str) -> int:
+    """The most bytes that the tensors of a forward and backward pass take at a time."""
+    with LiveMemory() as memory, lean_kernels(precision):
         network(batch)["loss"].backward()
-    return TracedStep(network, float(counter.get_total_flops()), memory.peak)
+    return memory.peak
+
+
+def batch_flops(network: Objective, batch: Batch, precision: str) -> float:
+    """Floating-point operations of a forward and backward pass. (Apart, for the counter keeps tensors alive.)"""
+    with FlopCounterMode(display=False) as counter, lean_kernels(precision):
+        network(batch)["loss"].backward()
+    return float(counter.get_total_flops())
 
 
 def meta_batch(count: int, size: tuple[int, int], noise: int) -> Batch:

@@ -10,7 +10,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from signgen.models.presets import PAPER, preset
 from signgen.training import KINDS, load_settings
-from signgen.training.estimate import LiveMemory, estimate, lean_kernels, meta_batch, trace_step
+from signgen.training.estimate import (
+    LiveMemory,
+    batch_flops,
+    estimate,
+    lean_kernels,
+    meta_batch,
+    meta_objective,
+    peak_memory,
+)
 from tests.training.conftest import CONFIGS
 
 FPDM = Path(__file__).parents[2] / "configs" / "fpdm"
@@ -55,19 +63,23 @@ def test_live_memory_is_the_most_at_a_time() -> None:
 
 def test_a_meta_step_takes_what_a_real_one_does() -> None:
     settings = load_settings("fusion", CONFIGS / "fusion.yaml", ["data.roots=[x]", "picture_size=32x32"])
-    traced = trace_step(KINDS["fusion"][1], settings)
+    network = meta_objective(KINDS["fusion"][1], settings)
+    batch = meta_batch(settings.batch_size, network.size, network.noise_count)
+    flops, peak = batch_flops(network, batch, "fp32"), peak_memory(network, batch, "fp32")
+
     real = KINDS["fusion"][1](settings)
     real.freeze()
     real.train()
-    batch = meta_batch(settings.batch_size, real.size, real.noise_count)
     batch = {name: torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in batch.items()}
     for parameter in real.parameters():
         parameter.register_post_accumulate_grad_hook(lambda parameter: setattr(parameter, "grad", None))
-    with FlopCounterMode(display=False) as counter, LiveMemory() as memory:
+    with LiveMemory() as memory:
+        real(batch)["loss"].backward()
+    with FlopCounterMode(display=False) as counter:
         real(batch)["loss"].backward()
     # Attention that keeps no weights computes them anew on its way back.
-    assert counter.get_total_flops() < traced.flops < 1.05 * counter.get_total_flops()
-    assert traced.peak == pytest.approx(memory.peak, rel=0.2)
+    assert counter.get_total_flops() < flops < 1.05 * counter.get_total_flops()
+    assert peak == pytest.approx(memory.peak, rel=0.2)
 
 
 def test_kernels_compute_in_the_precision_asked_for() -> None:
@@ -80,13 +92,13 @@ def test_kernels_compute_in_the_precision_asked_for() -> None:
 
 def test_the_paper_size_is_estimated_in_seconds_and_checkpointing_saves() -> None:
     settings = load_settings("diffusion", FPDM / "phoenix14t" / "diffusion.yaml")
-    start = time.monotonic()
+    start = time.process_time()
     found = estimate(KINDS["diffusion"][1], settings)
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 30  # of work: other processes may take their share of the machine
     assert found.parameters["unet"] == pytest.approx(870e6, rel=0.01)  # Stable Diffusion 2.1's 866 M and its conditions
     assert found.trained == {"unet": found.parameters["unet"]}
     assert found.optimizer == 2 * found.gradients == 8 * found.trained["unet"]
-    assert found.activations_checkpointed < 0.8 * found.activations
+    assert found.activations_checkpointed < 0.5 * found.activations
     assert found.total < 80 * 2**30  # the published batch fits on the published GPU
     assert estimate(KINDS["fusion"][1], load_settings("fusion", FPDM / "phoenix14t" / "fusion.yaml")).total > 0
 
