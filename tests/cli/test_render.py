@@ -246,7 +246,7 @@ def test_what_is_wrong_with_files_is_found_without_torch(folder: Path) -> None:
 def test_ctrl_c_leaves_nothing(folder: Path, args: Render) -> None:
     np.savez(folder / "long.npz", keypoints=np.ones((5000, 133, 3), np.float32))
     before = sorted(folder.rglob("*"))
-    command = [Path(sys.executable).with_name("signgen"), *args(poses="long.npz")]
+    command = [Path(sys.executable).with_name("signgen"), *args(poses="long.npz"), "--steps", "100"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         assert next(line for line in process.stderr if line.startswith("Rendering: "))
