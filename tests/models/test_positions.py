@@ -1,6 +1,6 @@
 import torch
-from signgen.models.positions import sinusoidal_grid
 
+from signgen.models.positions import sinusoidal_grid
 from signgen.models.presets import preset
 
 
