@@ -32,6 +32,8 @@ METRICS: dict[str, Callable[[], FrameMetric]] = {
     "warping-error": WarpingError,
     "tlpips": TLPIPS,
     "fid": FID,
+    "ssim-legacy": partial(SSIM, "legacy"),
+    "ssim-legacy-pcdms": partial(SSIM, "legacy-pcdms"),
 }
 # What needs nothing but signgen itself.
 DEFAULT_METRICS = ("ssim", "psnr", "hand-ssim", "flicker", "tcd")

@@ -1,4 +1,4 @@
-"""Structural similarity (Wang et al. 2004), the two windows that the field reports."""
+"""Structural similarity (Wang et al. 2004), the windows that the field reports, and two quirks of published codes."""
 
 from typing import Literal
 
@@ -9,12 +9,16 @@ from torch.nn import functional
 from signgen.errors import UserError
 from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
 
-Window = Literal["gaussian", "uniform51"]
+Window = Literal["gaussian", "uniform51", "legacy", "legacy-pcdms"]
 
 WINDOWS: dict[str, str] = {
-    "gaussian": "Gaussian window, sigma 1.5, 11 px, population covariance",
-    "uniform51": "uniform window of 51 px, sample covariance",
+    "gaussian": "Gaussian window, sigma 1.5, 11 px, population covariance, RGB, data range 255, border cropped",
+    "uniform51": "uniform window of 51 px, sample covariance, RGB, data range 255, border cropped",
+    "legacy": "as ssim, but the data range is the generated frame's own (SSIM_256 in the codes of FPDM and CFLD)",
+    "legacy-pcdms": "as ssim-legacy, with sigma 1.2, 9 px (SSIM_256 in the code of PCDMs)",
 }
+NAMES = {"gaussian": "ssim", "uniform51": "ssim-51", "legacy": "ssim-legacy", "legacy-pcdms": "ssim-legacy-pcdms"}
+RADII = {"gaussian": (1.5, 5), "legacy": (1.5, 5), "legacy-pcdms": (1.2, 4)}  # sigma, pixels to either side
 PEAK = 255.0
 BLOCK = 32
 CACHED_FRAMES = 2
@@ -25,8 +29,9 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
 
     Data range 255, mean over R, G, B and over the pixels whose window lies inside the frame; this is
     scikit-image's `structural_similarity` with `gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False` or with `win_size=51`. Raises UserError where a frame is smaller than the
-    window.
+    use_sample_covariance=False` or with `win_size=51`. The legacy windows take the span of the generated frame's values
+    as data range (at least 1), so that a pale picture is scored by another scale than its reference. Raises UserError
+    where a frame is smaller than the window.
     """
     weights = window_weights(window).to(generated.device)
     height, width = generated.shape[1:3]
@@ -34,10 +39,17 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
         raise UserError(f"SSIM needs frames of at least {len(weights)} px a side, these are {width}x{height}")
     # A few frames at a time stay in the processor's cache.
     pairs = zip(generated.split(CACHED_FRAMES), reference.split(CACHED_FRAMES), strict=True)
-    return torch.cat([_ssim(ours, theirs, weights, sample=window == "uniform51") for ours, theirs in pairs])
+    legacy, sample = window.startswith("legacy"), window == "uniform51"
+    return torch.cat([_ssim(a, b, weights, sample, span(a) if legacy else PEAK) for a, b in pairs])
 
 
-def _ssim(generated: Tensor, reference: Tensor, weights: Tensor, sample: bool) -> Tensor:
+def span(frames: Tensor) -> Tensor:
+    """From the least to the greatest value of each frame, at least 1: uint8 (F, H, W, 3) -> float32 (F, 1, 1, 1)."""
+    values = frames.flatten(1).float()
+    return (values.amax(1) - values.amin(1)).clamp(min=1)[:, None, None, None]
+
+
+def _ssim(generated: Tensor, reference: Tensor, weights: Tensor, sample: bool, peak: Tensor | float) -> Tensor:
     middle = PEAK / 2
     x, y = to_planes(generated) - middle, to_planes(reference) - middle  # centred: squares keep more digits
     maps = torch.stack([x, y, x * x + y * y, x * y])
@@ -46,7 +58,7 @@ def _ssim(generated: Tensor, reference: Tensor, weights: Tensor, sample: bool) -
     unbiased = len(weights) ** 2 / (len(weights) ** 2 - 1) if sample else 1.0
     variances, covariance = (squares - mean_squares) * unbiased, (products - mean_products) * unbiased
     back = middle * (mean_x + mean_y) + middle**2  # what the shift by `middle` took from the product of the means
-    c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     alike = (2 * (mean_products + back) + c1) * (2 * covariance + c2)
     apart = (mean_squares + 2 * back + c1) * (variances + c2)
     return (alike / apart).mean(dim=(1, 2, 3), dtype=torch.float64)
@@ -56,10 +68,11 @@ def window_weights(window: Window) -> Tensor:
     """The window along one axis, float32 (size,), sums to one."""
     if window == "uniform51":
         return torch.full((51,), 1 / 51)
-    if window != "gaussian":
+    if window not in RADII:
         raise UserError(f"unknown SSIM window {window!r}: use one of {', '.join(WINDOWS)}")
-    offsets = torch.arange(-5, 6, dtype=torch.float64)
-    weights = torch.exp(-(offsets**2) / (2 * 1.5**2))
+    sigma, radius = RADII[window]
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
     return (weights / weights.sum()).float()
 
 
@@ -85,9 +98,7 @@ class SSIM(AveragedMetric):
     """Mean of `ssim` over frames."""
 
     def __init__(self, window: Window = "gaussian") -> None:
-        name = "ssim" if window == "gaussian" else "ssim-51"
-        protocol = f"{WINDOWS[window]}, RGB, data range 255, border cropped"
-        super().__init__((Quantity(name, protocol, better="higher"),))
+        super().__init__((Quantity(NAMES[window], WINDOWS[window], better="higher"),))
         self.window = window
 
     def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:

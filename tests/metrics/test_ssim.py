@@ -21,6 +21,21 @@ def test_equals_scikit_image(reference: Tensor, noisy: Tensor, window) -> None:
     assert ssim(noisy, reference, window).tolist() == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(("window", "sigma"), [("legacy", 1.5), ("legacy-pcdms", 1.2)])
+def test_legacy_variants_equal_scikit_image_with_the_generated_frames_span(
+    reference: Tensor, noisy: Tensor, window, sigma: float
+) -> None:
+    pale = (noisy.float() / 2 + 60).byte()
+    options = {"gaussian_weights": True, "sigma": sigma, "use_sample_covariance": False, "channel_axis": 2}
+    expected = [
+        structural_similarity(a, b, data_range=float(a.max()) - float(a.min()), **options)
+        for a, b in zip(pale.numpy(), reference.numpy(), strict=True)
+    ]
+    assert ssim(pale, reference, window).tolist() == pytest.approx(expected, abs=1e-5)
+    assert not torch.allclose(ssim(pale, reference, window), ssim(pale, reference), atol=1e-3)
+    assert ssim(pale * 0, reference, window).isfinite().all()
+
+
 def test_flat_and_extreme_frames_equal_scikit_image() -> None:
     """Flat pictures are where float32 variances cancel worst."""
     frames = torch.tensor([0, 1, 128, 254, 255], dtype=torch.uint8)[:, None, None, None].expand(5, 20, 20, 3)
