@@ -2,8 +2,8 @@
 
     python pipelines/ablations.py CORPUS [CORPUS ...] --work runs/fpdm/ablations-small
 
-By default at small size on clips of signers: then A1 and B4 have no CLIP trained by others, and the autoencoder is
-trained first. `--configs configs/fpdm/ablations` are the paper's. Each row goes on where it was stopped and is not
+By default at small size on clips of signers, with the autoencoder of the embedded model; A1 and B4 then have no CLIP
+trained by others. `--configs configs/fpdm/ablations` are the paper's. Each row goes on where it was stopped and is not
 repeated; its numbers, seed and duration stay in WORK/ROW.json.
 """
 
@@ -30,7 +30,7 @@ from signgen.models.fusion import ImagePoseFusion
 from signgen.poses import draw_pose
 from signgen.training import load_settings
 from signgen.training.fusion import FusionObjective
-from signgen.training.stages import train_stage
+from signgen.training.stages import of_stage, train_stage
 
 HOME = Path(__file__).resolve().parent.parent
 PUBLISHED = HOME / "benchmarks" / "published"
@@ -76,16 +76,17 @@ class Ablations:
     def __init__(self, arguments: argparse.Namespace, overrides: list[str], test: Corpus) -> None:
         self.configs, self.work, self.metrics = arguments.configs, arguments.work, arguments.metrics
         self.overrides, self.test = overrides, test
-        self.own_autoencoder = (self.configs / "autoencoder.yaml").exists()
 
     def train(self, kind: str, row: str, *extra: str) -> Path:
         """Train a row and return its model."""
-        given = [f"output={self.work / row}", *extra, *self.overrides]
+        given = [f"output={self.work / row}", *extra, *of_stage(kind, self.overrides)]
         return train_stage(kind, self.configs / f"{row}.yaml", given, name=row)
 
     def fusion(self, row: str) -> Result:
         """Train a fusion model, A1 excepted, and seek the test clips' frames with it."""
-        settings = load_settings("fusion", self.configs / f"{'a2' if row == 'a1' else row}.yaml", self.overrides)
+        settings = load_settings(
+            "fusion", self.configs / f"{'a2' if row == 'a1' else row}.yaml", of_stage("fusion", self.overrides)
+        )
         if row == "a1":
             model = self.work / row / "model"
             torch.manual_seed(settings.seed)
@@ -100,10 +101,8 @@ class Ablations:
     def diffusion(self, row: str) -> Result:
         """Train a diffusion model on the fusion model that its configuration names, and score the test clips."""
         settings = load_settings("diffusion", self.configs / f"{row}.yaml")
-        parts = [f"fusion={self.work / Path(settings.fusion).parent.name / 'model'}"]
-        if self.own_autoencoder:
-            parts.append(f"autoencoder={self.work / 'autoencoder' / 'model'}")
-        model = self.train("diffusion", row, *parts)
+        fusion = self.work / Path(settings.fusion).parent.name / "model"
+        model = self.train("diffusion", row, f"fusion={fusion}")
         render_clips(model, self.test, self.work / row / "rendered")
         scores = score(self.test, self.work / row / "rendered", self.metrics)
         return {name: value.value for name, value in scores.scores.items()} | {"seed": settings.seed}
@@ -128,15 +127,13 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="only so many test clips")
     parser.add_argument("--rows", nargs="*", default=[*FUSIONS, *DIFFUSIONS], choices=[*FUSIONS, *DIFFUSIONS])
     parser.add_argument("--metrics", nargs="*", default=METRICS, help="of the rendered clips")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of all trainings")
+    parser.add_argument("--set", nargs="*", default=[], metavar="[STAGE:]KEY=VALUE", help="settings of the trainings")
     arguments = parser.parse_args()
     data = [f"data.roots=[{','.join(arguments.corpora)}]", f"validation=[{arguments.corpora[0]}]"]
     try:
         test = open_corpus(arguments.corpora, arguments.split)[: arguments.clips]
         ablations = Ablations(arguments, data + arguments.set, test)
         fusions, diffusions = ([row for row in rows if row in arguments.rows] for rows in (FUSIONS, DIFFUSIONS))
-        if diffusions and ablations.own_autoencoder:  # first: its time is no row's
-            ablations.train("autoencoder", "autoencoder")
         print(ablations.table(PUBLISHED / "ipf_retrieval.csv", fusions, RETRIEVAL, ablations.fusion))
         table = PUBLISHED / "diffusion_ablation_512x352.csv"
         print(ablations.table(table, diffusions, DIFFUSION, ablations.diffusion))

@@ -22,7 +22,7 @@ def train_stages(configs: Path, work: Path, overrides: Iterable[str] = ()) -> Pa
         if not config.exists():
             continue
         parts = [f"{part}={model}" for part, model in made.items()] if stage == "diffusion" else []
-        given = [f"output={work / stage}", *parts, *_of_stage(stage, overrides)]
+        given = [f"output={work / stage}", *parts, *of_stage(stage, overrides)]
         made[stage] = train_stage(stage, config, given, name=stage)
     return list(made.values())[-1]
 
@@ -37,8 +37,8 @@ def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) ->
     return train(kind, settings, resume=started, report=report)
 
 
-def _of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
-    """The overrides for a stage, without the prefix that names it."""
+def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
+    """Those of `[STAGE:]key=value` overrides that are for a stage, without the prefix that names it."""
     for_all = [override for override in overrides if not override.startswith(tuple(f"{name}:" for name in STAGES))]
     own = [override.removeprefix(f"{stage}:") for override in overrides if override.startswith(f"{stage}:")]
     return for_all + own

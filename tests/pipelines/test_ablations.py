@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+from signgen.models.presets import preset
 from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
 from tests.pipelines.conftest import Recipe
 
@@ -10,6 +11,7 @@ def test_every_row_is_trained_scored_and_not_repeated(
     small_corpus: Path,  # noqa: F811
     tmp_path: Path,
 ) -> None:
+    preset("tiny").build_autoencoder().save_pretrained(tmp_path / "autoencoder")
     given = [small_corpus, "--work", tmp_path, "--split", "train", "--clips", 2, "--metrics", "ssim", "psnr"]
     given += [
         "--set",
@@ -20,6 +22,7 @@ def test_every_row_is_trained_scored_and_not_repeated(
         "data.preload=false",
         "data.workers=0",
         "precision=fp32",
+        f"diffusion:autoencoder={tmp_path / 'autoencoder'}",
     ]
     out = recipe("ablations.py", *given)
     rows = [line.split()[1] for line in out.splitlines() if line.startswith("ours")]
