@@ -28,47 +28,51 @@ from signgen.errors import UserError
 from signgen.evaluation import evaluate
 from signgen.evaluation.tables import table_with_ours
 from signgen.files import atomic_folder, atomic_path
-from signgen.fpdm import FPDMPipeline
 from signgen.models.pixels import to_frames
-from signgen.poses import draw_pose
+from signgen.models.pose_inputs import PoseInputs, pose_inputs
+from signgen.pipeline import SignerPipeline
+from signgen.poses import PoseSequence
+from signgen.production import load_pipeline
 from signgen.sampling.noise import frame_noise
 from signgen.training.stages import train_stage, train_stages
 
 HOME = Path(__file__).resolve().parent.parent
 SEED, BLOCK, BATCH = 7, 100, 10
+Place = tuple[int, int]  # a clip and a frame in it
 METRICS = ("ssim", "ssim-51", "psnr", "lpips-alex", "fid")
 # The set of generated pictures against the test pairs' targets; that against the training pictures is not computed.
 COLUMNS = {"fid_test": "fid", "lpips": "lpips-alex", "ssim": "ssim", "psnr": "psnr"}
 
 
 class TestPairs:
-    """The pairs of a split: source and target pictures, the target's pose drawn, all uint8 (N, *size, 3)."""
+    """The pairs of a split: source and target pictures uint8 (N, *size, 3) and the poses in both."""
 
     def __init__(self, corpus: Corpus, size: tuple[int, int]) -> None:
         self.corpus, self.size = corpus, size
-        self.poses: PackedPoses = pack_poses(corpus, size)
+        self.packed: PackedPoses = pack_poses(corpus, size)
 
-    def picture(self, clip: int, frame: int) -> np.ndarray:
-        with self.corpus.reader(clip) as reader:
-            return fit(reader[frame], self.size)
+    def pictures(self, places: Sequence[Place]) -> np.ndarray:
+        frames = []
+        for clip, frame in places:
+            with self.corpus.reader(clip) as reader:
+                frames.append(fit(reader[frame], self.size))
+        return np.stack(frames)
 
-    def load(self, triples: Sequence[Triple]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        sources = [self.picture(triple.clip, triple.source) for triple in triples]
-        targets = [self.picture(triple.clip, triple.target) for triple in triples]
-        points = [self.poses.frame(triple.clip, triple.target) for triple in triples]
-        drawings = [draw_pose(each, *self.size, self.poses.skeleton) for each in points]
-        return np.stack(sources), np.stack(targets), np.stack(drawings)
+    def poses(self, places: Sequence[Place]) -> PoseInputs:
+        keypoints = np.stack([self.packed.frame(clip, frame) for clip, frame in places])
+        return pose_inputs(PoseSequence(keypoints, self.size[::-1], 1.0, self.packed.skeleton), self.size)
 
 
-def generate(pipeline: FPDMPipeline, sources: np.ndarray, drawings: np.ndarray, first: int) -> np.ndarray:
-    """Pictures uint8 (N, H, W, 3) of the sources in the poses drawn; `first` is the number of the first pair."""
-    size = tuple(pipeline.config.picture_size)
-    noise, generators = frame_noise(pipeline.latent_shape(size), SEED, range(first, first + len(sources)))
+def generate(
+    pipeline: SignerPipeline, pairs: TestPairs, sources: Sequence[Place], targets: Sequence[Place], first: int
+) -> np.ndarray:
+    """Pictures uint8 (N, H, W, 3) of the sources in the targets' poses; `first` is the number of the first pair."""
+    noise, generators = frame_noise(pipeline.noise_shape(pairs.size), SEED, range(first, first + len(sources)))
     images = pipeline.generate(
-        pipeline.encode_source(sources),
-        drawings,
-        noise.expand(len(sources), -1, -1, -1),
-        size=size,
+        pipeline.encode_source(pairs.pictures(sources), pairs.poses(sources)),
+        pairs.poses(targets),
+        noise.expand(len(sources), *noise.shape[1:]),
+        size=pairs.size,
         generators=generators,
         **pipeline.sampling_options(),
     )
@@ -77,7 +81,7 @@ def generate(pipeline: FPDMPipeline, sources: np.ndarray, drawings: np.ndarray, 
 
 def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: Path) -> None:
     """Every block of pairs that is not there yet: generated pictures in `rendered`, targets in `reference`."""
-    pipeline = FPDMPipeline.from_pretrained(model).to("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline = load_pipeline(model, "auto", torch.float32)
     pairs = TestPairs(corpus, tuple(pipeline.config.picture_size))
     for start in range(0, len(triples), BLOCK):
         name = f"{start:06}"
@@ -86,10 +90,13 @@ def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: P
         # The generated pictures are renamed last: where they are, their targets are.
         with atomic_folder(work / "rendered" / name) as ours, atomic_folder(work / "reference" / name) as theirs:
             for first in range(start, min(start + BLOCK, len(triples)), BATCH):
-                sources, targets, drawings = pairs.load(triples[first : min(first + BATCH, start + BLOCK)])
-                for number, frame in enumerate(generate(pipeline, sources, drawings, first), start=first):
+                batch = triples[first : min(first + BATCH, start + BLOCK)]
+                sources = [(triple.clip, triple.source) for triple in batch]
+                targets = [(triple.clip, triple.target) for triple in batch]
+                pictures = zip(generate(pipeline, pairs, sources, targets, first), pairs.pictures(targets), strict=True)
+                for number, (frame, target) in enumerate(pictures, start=first):
                     Image.fromarray(frame).save(ours / f"{number:06}.png")
-                    Image.fromarray(targets[number - first]).save(theirs / f"{number:06}.png")
+                    Image.fromarray(target).save(theirs / f"{number:06}.png")
         print(f"rendered {min(start + BLOCK, len(triples))}/{len(triples)} pairs", flush=True)
 
 

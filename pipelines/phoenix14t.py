@@ -23,7 +23,7 @@ from signgen.errors import UserError
 from signgen.evaluation import ClipPair, Evaluation, Pairing, evaluate_pairs
 from signgen.evaluation.tables import table_with_ours
 from signgen.files import atomic_folder, atomic_path
-from signgen.fpdm import FPDMPipeline
+from signgen.production import load_pipeline
 from signgen.rendering import render
 from signgen.training.stages import train_stages
 
@@ -45,10 +45,11 @@ def render_clips(model: Path, corpus: Corpus, folder: Path) -> None:
     missing = Corpus(tuple(clip for clip in corpus if not (folder / clip.name).is_dir()))
     if not len(missing):
         return
-    pipeline = FPDMPipeline.from_pretrained(model).to("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline = load_pipeline(model, "auto", torch.float32)
     for number, driven in enumerate(first_frame_protocol(missing), start=1):
         with atomic_folder(folder / driven.clip.name) as unfinished:
-            for index, frame in enumerate(render(pipeline, driven.first_frame, driven.poses, seed=SEED)):
+            frames = render(pipeline, driven.first_frame, driven.poses, source_pose=driven.poses[:1], seed=SEED)
+            for index, frame in enumerate(frames):
                 Image.fromarray(frame).save(unfinished / f"{index:06}.png")
         print(f"rendered {number}/{len(missing)} {driven.clip.name}", flush=True)
 

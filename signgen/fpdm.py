@@ -1,12 +1,11 @@
 """FPDM as a pipeline: a source picture and pose drawings -> pictures of that signer in these poses."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline, SchedulerMixin
+from diffusers import AutoencoderKL, SchedulerMixin
 from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
@@ -15,11 +14,12 @@ from signgen.errors import UserError
 from signgen.models.attention import SourceContext
 from signgen.models.autoencoder import decode, latent_size
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
-from signgen.models.folder import load_components, model_folder
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames
+from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import SourceEncoder
 from signgen.models.unet import ConditionalUNet
+from signgen.pipeline import SignerPipeline
 from signgen.sampling.guidance import Branch, guidance_branches
 from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
@@ -53,7 +53,7 @@ class Conditions:
     fusion: Tensor
 
 
-class FPDMPipeline(DiffusionPipeline):
+class FPDMPipeline(SignerPipeline):
     """Fusion-embedding pose-guided diffusion (FPDM, both stages).
 
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
@@ -85,14 +85,6 @@ class FPDMPipeline(DiffusionPipeline):
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
 
-    @classmethod
-    def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> "FPDMPipeline":
-        """Load a model folder, a hub id or an embedded model by name ("mini").
-
-        Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
-        """
-        return cls(**load_components(cls, model_folder(path_or_name), dtype))
-
     def save_memory(self, on: bool = True) -> None:
         """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
         self.one_by_one = on
@@ -102,8 +94,9 @@ class FPDMPipeline(DiffusionPipeline):
             self.vae.disable_slicing()
 
     @torch.no_grad()
-    def encode_source(self, frames: np.ndarray | Tensor) -> SourceConditions:
-        """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses."""
+    def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> SourceConditions:
+        """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses. Their own poses are
+        not looked at."""
         # Both encoders see the picture at the source encoder's size, as published.
         pictures = resize(self._on_device(frames), self.config.source_size)
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, pictures))
@@ -148,7 +141,7 @@ class FPDMPipeline(DiffusionPipeline):
     def generate(
         self,
         source: SourceConditions,
-        drawings: np.ndarray | Tensor,
+        poses: PoseInputs,
         latents: Tensor,
         *,
         size: tuple[int, int],
@@ -158,8 +151,8 @@ class FPDMPipeline(DiffusionPipeline):
         guidance_fusion: float,
         generators: list[torch.Generator] | torch.Generator | None = None,
     ) -> Tensor:
-        """Images (B, 3, *size) in about [-1, 1] for pose drawings (B, h, w, 3) uint8 and initial noise (B, C, h, w)."""
-        conditions = self.encode_poses(source, drawings, size)
+        """Images (B, 3, *size) in about [-1, 1] for poses and initial noise (B, C, h, w)."""
+        conditions = self.encode_poses(source, poses.drawings, size)
         branches = guidance_branches(guidance_source, guidance_fusion)
 
         def denoiser(latents: Tensor, timestep: Tensor) -> Tensor:
@@ -168,12 +161,8 @@ class FPDMPipeline(DiffusionPipeline):
         latents = sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
         return decode(self.vae, latents, *size).float()
 
-    def _on_device(self, frames: np.ndarray | Tensor) -> Tensor:
-        # Copied: decoded frames may be read-only, which torch warns of.
-        return (torch.tensor(frames) if isinstance(frames, np.ndarray) else frames).to(self.device)
-
-    def latent_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """(C, h, w) of a picture's latents."""
+    def noise_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """(C, h, w) of the latents of a picture of `size` (height, width)."""
         return (self.unet.latent_channels, *latent_size(self.vae, *size))
 
     def sampling_options(self, **given: Any) -> dict[str, Any]:
@@ -218,13 +207,13 @@ class FPDMPipeline(DiffusionPipeline):
         images = []
         for start in range(0, len(pose_images), batch_size):
             drawings = np.stack([_array(image) for image in pose_images[start : start + batch_size]])
-            noise, generators = frame_noise(self.latent_shape(size), seed, range(start, start + len(drawings)))
+            noise, generators = frame_noise(self.noise_shape(size), seed, range(start, start + len(drawings)))
             if latents is not None:
                 noise = latents if len(latents) == 1 else latents[start : start + batch_size]
             images.append(
                 self.generate(
                     source,
-                    drawings,
+                    PoseInputs(drawings),
                     noise.expand(len(drawings), -1, -1, -1),
                     size=size,
                     generators=generator or generators,

@@ -13,13 +13,16 @@ from PIL import Image
 from signgen.errors import UserError
 from signgen.files import atomic_path
 from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import model_folder
+from signgen.models.folder import model_folder, model_index
+from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
 from signgen.provenance import model_hash, provenance
 from signgen.rendering import render
 from signgen.video import VideoReader, VideoWriter
 
 Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
+
+PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline}
 
 
 def produce(
@@ -29,6 +32,7 @@ def produce(
     *,
     inputs: Mapping[str, Any],
     progress: Progress,
+    source_pose: PoseSequence | None = None,
     model: str = "mini",
     seed: int = 0,
     device: str = "auto",
@@ -44,6 +48,7 @@ def produce(
         output: the MP4; it appears when it is complete.
         inputs: where picture and poses come from, for the record.
         progress: wraps the stream of frames, given their number and what happens to them.
+        source_pose: its first frame is the signer's own pose in `picture`, which PCDMs need.
         model: an embedded model's name, a model folder or a hub id.
         device: "auto" takes CUDA where there is one.
         driving: a video to put on the left.
@@ -58,7 +63,7 @@ def produce(
     with VideoWriter(output, poses.fps, size, origin) as writer:
         pipeline = load_pipeline(folder, device, dtype)
         start = time.monotonic()
-        frames = render(pipeline, picture, poses, seed=seed, **options)
+        frames = render(pipeline, picture, poses, source_pose=source_pose, seed=seed, **options)
         for index, frame in enumerate(progress(frames, len(poses), "Rendering")):
             writer.write(driving.beside(frame, index) if driving else frame)
     record = {
@@ -80,7 +85,15 @@ def produce(
     return record
 
 
-def load_pipeline(folder: Path, device: str, dtype: torch.dtype) -> FPDMPipeline:
+def pipeline_class(folder: Path) -> type[SignerPipeline]:
+    """The system that a model folder holds. Raises UserError for one that signgen does not know."""
+    name = model_index(folder).get("_class_name")
+    if name not in PIPELINES:
+        raise UserError(f"{folder} holds a {name}: signgen renders with {', '.join(PIPELINES)}")
+    return PIPELINES[name]
+
+
+def load_pipeline(folder: Path, device: str, dtype: torch.dtype) -> SignerPipeline:
     """The pipeline of a model folder on a device. Raises UserError for a device that is not there."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -89,7 +102,7 @@ def load_pipeline(folder: Path, device: str, dtype: torch.dtype) -> FPDMPipeline
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"device {device!r} cannot be used here: {reason}") from error
-    return FPDMPipeline.from_pretrained(folder, dtype=dtype).to(device)
+    return pipeline_class(folder).from_pretrained(folder, dtype=dtype).to(device)
 
 
 class Driving:

@@ -9,6 +9,7 @@ from signgen.errors import UserError
 from signgen.fpdm import Conditions, FPDMPipeline
 from signgen.models.conditions import fusion_embedding, source_hidden
 from signgen.models.pixels import resize
+from signgen.models.pose_inputs import PoseInputs
 from signgen.sampling.guidance import Branch, guidance_branches
 
 
@@ -58,7 +59,7 @@ def published_guidance(
 def test_branches_and_caches_equal_the_published_guidance(
     tiny_pipeline: FPDMPipeline, conditions: Conditions, source: float, fusion: float
 ) -> None:
-    latents = torch.randn(3, *tiny_pipeline.latent_shape((52, 42)), generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(3, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
     timestep = torch.tensor(700)
     guided = tiny_pipeline.denoise(conditions, guidance_branches(source, fusion), latents, timestep)
     expected = published_guidance(tiny_pipeline, latents, timestep, source, fusion)
@@ -68,13 +69,15 @@ def test_branches_and_caches_equal_the_published_guidance(
 def test_sources_of_their_own_for_every_row(tiny_pipeline: FPDMPipeline) -> None:
     images, poses = pictures(3), pictures(5)[2:]
     size = (52, 42)
-    latents = torch.randn(3, *tiny_pipeline.latent_shape(size), generator=torch.Generator().manual_seed(0))
+    latents = torch.randn(3, *tiny_pipeline.noise_shape(size), generator=torch.Generator().manual_seed(0))
     options = {"size": size, "steps": 2, "solver": "ddim", "guidance_source": 2.0, "guidance_fusion": 1.5}
-    together = tiny_pipeline.generate(tiny_pipeline.encode_source(arrays(images)), arrays(poses), latents, **options)
+    together = tiny_pipeline.generate(
+        tiny_pipeline.encode_source(arrays(images)), PoseInputs(arrays(poses)), latents, **options
+    )
     for row in range(3):
         alone = tiny_pipeline.generate(
             tiny_pipeline.encode_source(arrays(images[row : row + 1])),
-            arrays(poses[row : row + 1]),
+            PoseInputs(arrays(poses[row : row + 1])),
             latents[row : row + 1],
             **options,
         )
@@ -114,7 +117,7 @@ def test_other_sizes_and_output_types(tiny_pipeline: FPDMPipeline) -> None:
 
 def test_given_latents_are_the_initial_noise(tiny_pipeline: FPDMPipeline) -> None:
     source, pose = pictures(2)
-    latents = torch.randn(1, *tiny_pipeline.latent_shape((52, 42)), generator=torch.Generator().manual_seed(9))
+    latents = torch.randn(1, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(9))
     given = tiny_pipeline(source, [pose, pose], latents=latents).frames
     assert np.allclose(given[0], given[1], atol=1e-5)
     assert np.abs(given - tiny_pipeline(source, [pose, pose]).frames).max() > 1e-3

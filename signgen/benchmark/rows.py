@@ -20,9 +20,9 @@ from PIL import Image
 from signgen.data import Corpus, DrivenClip, first_frame_protocol
 from signgen.errors import UserError
 from signgen.files import atomic_folder, atomic_path
-from signgen.fpdm import FPDMPipeline
 from signgen.models.autoencoder import decode, encode
 from signgen.models.pixels import to_frames, to_images
+from signgen.pipeline import SignerPipeline
 from signgen.rendering import BATCH_SIZE, render
 
 Row = Callable[[DrivenClip], Iterable[np.ndarray]]
@@ -35,7 +35,7 @@ def copied(clip: DrivenClip) -> Iterable[np.ndarray]:
     return repeat(clip.first_frame, len(clip.poses))
 
 
-def reconstructed(pipeline: FPDMPipeline) -> Row:
+def reconstructed(pipeline: SignerPipeline) -> Row:
     """The reference through the model's autoencoder and back."""
 
     @torch.no_grad()
@@ -49,9 +49,9 @@ def reconstructed(pipeline: FPDMPipeline) -> Row:
     return frames
 
 
-def rendered(pipeline: FPDMPipeline, **options: Any) -> Row:
+def rendered(pipeline: SignerPipeline, **options: Any) -> Row:
     """What the model makes of first frame and poses; options as of `signgen.rendering.render`."""
-    return lambda clip: render(pipeline, clip.first_frame, clip.poses, **options)
+    return lambda clip: render(pipeline, clip.first_frame, clip.poses, source_pose=clip.poses[:1], **options)
 
 
 def write_row(

@@ -48,6 +48,14 @@ def render(
             metavar="POSES", help="Fit the poses to the signer of FRAME: a file with their pose, or `estimate`."
         ),
     ] = None,
+    source_pose: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POSES",
+            help="The signer's own pose in FRAME, which PCDMs need: a file whose first frame it is (POSES itself, "
+            "where FRAME is its first frame), or `estimate`. Without it the pose of --align, else it is estimated.",
+        ),
+    ] = None,
     estimator: Annotated[
         Literal["mediapipe", "mmpose"], typer.Option(help="What finds poses in a video; an optional package each.")
     ] = "mediapipe",
@@ -68,11 +76,11 @@ def render(
 
     Steps, solver, guidance and fit are the model's own where they are not given.
     """
-    from signgen.poses.driving import driving_poses
+    from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
     from signgen.video import open_video, read_first_frame
 
     kept = _frame_range(frames)
-    check_output(output, inputs=[frame, poses, side_by_side])
+    check_output(output, inputs=[frame, poses, source_pose, side_by_side])
     picture = read_first_frame(frame)
     sequence, offset = driving_poses(
         poses, picture, track, frames=kept, fps=fps, smooth=smooth, align_to=align, estimator=estimator
@@ -82,14 +90,25 @@ def render(
     announce(f"Loading {model}")
     import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
 
-    from signgen.production import Driving, produce
+    from signgen.models.folder import model_folder
+    from signgen.production import Driving, pipeline_class, produce
 
+    own_pose = None
+    if pipeline_class(model_folder(model)).needs_source_pose:
+        own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator)
     result = produce(
         picture,
         sequence,
         output,
-        inputs={"frame": frame, "poses": poses, "frames": frames, "side_by_side": side_by_side},
+        inputs={
+            "frame": frame,
+            "poses": poses,
+            "frames": frames,
+            "source_pose": source_pose,
+            "side_by_side": side_by_side,
+        },
         progress=track,
+        source_pose=own_pose,
         model=model,
         seed=seed,
         device=device,

@@ -55,12 +55,20 @@ def without_progress_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """Components and settings of a pipeline from its folder, as keyword arguments of its constructor."""
+def model_index(folder: Path) -> dict[str, Any]:
+    """What a model folder says it holds: its class, components and settings. Raises UserError where it is damaged."""
     try:
         index = json.loads((folder / "model_index.json").read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}/model_index.json cannot be read: {error}") from error
+    if not isinstance(index, dict):
+        raise UserError(f"{folder}/model_index.json cannot be read: it is no JSON object")
+    return index
+
+
+def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Components and settings of a pipeline from its folder, as keyword arguments of its constructor."""
+    index = model_index(folder)
     if index.get("_class_name") != pipeline.__name__:
         raise UserError(f"{folder} holds a {index.get('_class_name')}, not a {pipeline.__name__}")
     values = {}

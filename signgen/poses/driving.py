@@ -45,9 +45,14 @@ def driving_poses(
         poses = poses.resampled(fps)
     if smooth is not None:
         poses = SMOOTHERS[smooth](fill_gaps(poses))
-    if align_to == ESTIMATE:
-        with ESTIMATORS[estimator]() as estimate:
-            poses = align(poses, estimate_picture(picture, estimate))
-    elif align_to is not None:
-        poses = align(poses, read_poses(align_to, size=size))
+    if align_to is not None:
+        poses = align(poses, pose_in_picture(align_to, picture, estimator))
     return poses, start
+
+
+def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe") -> PoseSequence:
+    """The pose of the signer in `picture`, uint8 (H, W, 3): the first of a pose file, or, for `ESTIMATE`, estimated."""
+    if path == ESTIMATE:
+        with ESTIMATORS[estimator]() as estimate:
+            return estimate_picture(picture, estimate)
+    return read_poses(path, size=(picture.shape[1], picture.shape[0]))[:1]

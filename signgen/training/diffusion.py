@@ -15,6 +15,7 @@ from signgen.models.conditions import EMBEDDINGS, condition_embedding, fusion_em
 from signgen.models.folder import load_component, without_progress_bars
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames, to_images
+from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import SOURCE_ENCODERS, Preset
 from signgen.models.unet import ConditionalUNet
 from signgen.training.objective import Batch, Objective, picture_grid, region_weights
@@ -207,7 +208,7 @@ class DiffusionObjective(Objective):
         noise = self.noise(batch["noise"])
         images = pipeline.generate(
             pipeline.encode_source(batch["source"]),
-            batch["pose"],
+            PoseInputs(batch["pose"]),
             noise,
             size=self.size,
             **pipeline.sampling_options(),
