@@ -17,7 +17,7 @@ from signgen.models.conditions import condition_embedding, fusion_embedding, sou
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames
 from signgen.models.pose_inputs import PoseInputs
-from signgen.models.presets import SourceEncoder
+from signgen.models.presets import Preset, SourceEncoder
 from signgen.models.unet import ConditionalUNet
 from signgen.pipeline import SignerPipeline
 from signgen.sampling.guidance import Branch, guidance_branches
@@ -85,6 +85,20 @@ class FPDMPipeline(SignerPipeline):
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
 
+    @classmethod
+    def from_preset(cls, sizes: Preset) -> "FPDMPipeline":
+        """A pipeline of that size with random weights."""
+        return cls(
+            vae=sizes.build_autoencoder(),
+            source_encoder=sizes.build_source_encoder(),
+            fusion=sizes.build_fusion(),
+            unet=sizes.build_unet(),
+            scheduler=sizes.build_scheduler(),
+            picture_size=sizes.picture_size,
+            source_size=sizes.source_size,
+            sampling=sizes.sampling,
+        )
+
     def save_memory(self, on: bool = True) -> None:
         """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
         self.one_by_one = on
@@ -145,21 +159,34 @@ class FPDMPipeline(SignerPipeline):
         latents: Tensor,
         *,
         size: tuple[int, int],
+        **options: Any,
+    ) -> Tensor:
+        """Images (B, 3, *size) in about [-1, 1] of the latents that `generate_latents` makes with these options."""
+        latents = self.generate_latents(source, poses, latents, size=size, **options)
+        return decode(self.vae, latents, *size).float()
+
+    @torch.no_grad()
+    def generate_latents(
+        self,
+        source: SourceConditions,
+        poses: PoseInputs,
+        latents: Tensor,
+        *,
+        size: tuple[int, int],
         steps: int,
         solver: str,
         guidance_source: float,
         guidance_fusion: float,
         generators: list[torch.Generator] | torch.Generator | None = None,
     ) -> Tensor:
-        """Images (B, 3, *size) in about [-1, 1] for poses and initial noise (B, C, h, w)."""
+        """Latents (B, C, h, w) for poses and initial noise (B, C, h, w)."""
         conditions = self.encode_poses(source, poses.drawings, size)
         branches = guidance_branches(guidance_source, guidance_fusion)
 
         def denoiser(latents: Tensor, timestep: Tensor) -> Tensor:
             return self.denoise(conditions, branches, latents, timestep)
 
-        latents = sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
-        return decode(self.vae, latents, *size).float()
+        return sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
 
     def noise_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(C, h, w) of the latents of a picture of `size` (height, width)."""

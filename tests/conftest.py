@@ -33,17 +33,7 @@ def tiny_pipeline() -> "FPDMPipeline":
     from signgen.models.presets import preset
 
     torch.manual_seed(0)
-    sizes = preset("tiny")
-    pipeline = FPDMPipeline(
-        vae=sizes.build_autoencoder(),
-        source_encoder=sizes.build_source_encoder(),
-        fusion=sizes.build_fusion(),
-        unet=sizes.build_unet(),
-        scheduler=sizes.build_scheduler(),
-        picture_size=sizes.picture_size,
-        source_size=sizes.source_size,
-        sampling=sizes.sampling,
-    )
+    pipeline = FPDMPipeline.from_preset(preset("tiny"))
     # The pose encoder's last layer starts at zero: a test of pose conditions would see nothing.
     torch.nn.init.normal_(pipeline.unet.pose_encoder.conv_out.weight, std=0.3)
     return pipeline

@@ -1,4 +1,4 @@
-"""`signgen train`: one of FPDM's three trainings."""
+"""`signgen train`: FPDM's three trainings, and its distillation to few steps."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,7 @@ Overrides = Annotated[
 
 
 def train(
-    kind: Annotated[Literal["autoencoder", "fusion", "diffusion"], typer.Argument(metavar="KIND")],
+    kind: Annotated[Literal["autoencoder", "fusion", "diffusion", "distill"], typer.Argument(metavar="KIND")],
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
@@ -28,7 +28,7 @@ def train(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train KIND (autoencoder, fusion or diffusion) as CONFIG says.
+    """Train KIND (autoencoder, fusion, diffusion or distill) as CONFIG says.
 
     Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """

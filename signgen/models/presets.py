@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler
 from transformers import CLIPVisionConfig, CLIPVisionModel, Dinov2Config, Dinov2Model
 
@@ -57,7 +58,8 @@ class Preset:
         return ConditionalUNet(**self.unet)
 
     def build_scheduler(self) -> DDIMScheduler:
-        return DDIMScheduler(**self.scheduler)
+        with torch.device("cpu"):  # numbers that solvers compute with, even where the networks are on the meta device
+            return DDIMScheduler(**self.scheduler)
 
 
 STABLE_DIFFUSION_SCHEDULE = {

@@ -22,7 +22,7 @@ def sample(
     denoiser(latents, timestep) gives what the scheduler's prediction type says. generators: of the noise that
     stochastic solvers add, one per row (so that a frame does not depend on the batch it is in) or one for all.
     """
-    scheduler.set_timesteps(steps, device=latents.device)
+    scheduler.set_timesteps(steps)  # on the CPU: solvers branch on the timestep, which would wait for the device
     latents = latents * scheduler.init_noise_sigma
     options = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
     for timestep in scheduler.timesteps:

@@ -9,6 +9,7 @@ from signgen.config import load_config
 from signgen.errors import UserError
 from signgen.training.autoencoder import AutoencoderObjective, AutoencoderSettings
 from signgen.training.diffusion import DiffusionObjective, DiffusionSettings
+from signgen.training.distillation import DistillationObjective, DistillationSettings
 from signgen.training.fusion import FusionObjective, FusionSettings
 from signgen.training.loop import Report, Trainer
 from signgen.training.objective import Objective
@@ -18,6 +19,7 @@ KINDS: dict[str, tuple[type[TrainingSettings], type[Objective]]] = {
     "autoencoder": (AutoencoderSettings, AutoencoderObjective),
     "fusion": (FusionSettings, FusionObjective),
     "diffusion": (DiffusionSettings, DiffusionObjective),
+    "distill": (DistillationSettings, DistillationObjective),
 }
 
 

@@ -16,7 +16,7 @@ from signgen.models.folder import load_component, without_progress_bars
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
-from signgen.models.presets import SOURCE_ENCODERS, Preset
+from signgen.models.presets import SOURCE_ENCODERS, Preset, SourceEncoder
 from signgen.models.unet import ConditionalUNet
 from signgen.training.objective import Batch, Objective, picture_grid, region_weights
 from signgen.training.settings import TrainingSettings
@@ -78,7 +78,26 @@ class DiffusionSettings(TrainingSettings):
 
 
 # Parameters of source encoders that its tokens do not depend on: several processes would wait for their gradients.
-UNUSED = ("mask_token", "post_layernorm.weight", "post_layernorm.bias")
+UNREAD = ("mask_token", "post_layernorm.weight", "post_layernorm.bias")
+
+
+def freeze_unread(encoder: SourceEncoder) -> None:
+    """Switch gradients off for the parameters of a source encoder that its tokens do not depend on."""
+    for name, parameter in encoder.named_parameters():
+        if name.endswith(UNREAD):
+            parameter.requires_grad_(False)
+
+
+def sampled_pictures(pipeline: FPDMPipeline, batch: Batch, noise: Tensor) -> np.ndarray:
+    """Source, pose, target and what the pipeline makes of noise (B, C, h, w), by its defaults: a column per sample."""
+    images = pipeline.generate(
+        pipeline.encode_source(batch["source"]),
+        PoseInputs(batch["pose"]),
+        noise,
+        size=(batch["target"].shape[1], batch["target"].shape[2]),
+        **pipeline.sampling_options(),
+    )
+    return picture_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
 
 
 class DiffusionObjective(Objective):
@@ -127,9 +146,7 @@ class DiffusionObjective(Objective):
 
     def freeze(self) -> None:
         super().freeze()
-        for name, parameter in self.source_encoder.named_parameters():
-            if name.endswith(UNUSED):
-                parameter.requires_grad_(False)
+        freeze_unread(self.source_encoder)
 
     def trainable(self) -> dict[str, nn.Module]:
         parts: dict[str, nn.Module] = {"unet": self.unet}
@@ -204,16 +221,7 @@ class DiffusionObjective(Objective):
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:
-        pipeline = self.pipeline()
-        noise = self.noise(batch["noise"])
-        images = pipeline.generate(
-            pipeline.encode_source(batch["source"]),
-            PoseInputs(batch["pose"]),
-            noise,
-            size=self.size,
-            **pipeline.sampling_options(),
-        )
-        return picture_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
+        return sampled_pictures(self.pipeline(), batch, self.noise(batch["noise"]))
 
     def save(self, folder: Path) -> None:
         with without_progress_bars():

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from signgen.data import open_corpus
 from signgen.errors import UserError
+from signgen.models.folder import embedded_models
 from signgen.training.settings import TrainingSettings
 
 MODELS = (
     "autoencoder",
     "fusion",
     "fine_tune",
+    "teacher",
     "pretrained_unet",
     "pretrained_source_encoder",
     "pretrained_encoder",
@@ -31,12 +33,15 @@ def training_inputs(settings: TrainingSettings) -> list[Input]:
     inputs = [Input("data.roots", root, _clips(root, settings.data.split)) for root in settings.data.roots]
     inputs += [Input("validation", root, _clips(root, "dev")) for root in settings.validation]
     places = {name: getattr(settings, name, "") for name in MODELS} | {"data.pairs": settings.data.pairs}
-    inputs += [
-        Input(name, place, ("folder" if Path(place).is_dir() else "file") if Path(place).exists() else None)
-        for name, place in places.items()
-        if place
-    ]
+    inputs += [Input(name, place, _kind(place)) for name, place in places.items() if place]
     return inputs
+
+
+def _kind(place: str) -> str | None:
+    if place in embedded_models():
+        return "embedded model"
+    path = Path(place)
+    return ("folder" if path.is_dir() else "file") if path.exists() else None
 
 
 def _clips(root: str, split: str) -> str | None:

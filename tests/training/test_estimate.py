@@ -106,7 +106,7 @@ def test_the_paper_size_is_estimated_in_seconds_and_checkpointing_saves() -> Non
 @pytest.mark.parametrize("kind", KINDS)
 def test_options_show_in_the_estimate(kind: str) -> None:
     def found(*overrides: str) -> int:
-        given = ["autoencoder=a", "fusion=b"] if kind == "diffusion" else []
+        given = {"diffusion": ["autoencoder=a", "fusion=b"], "distill": ["teacher_steps=1"]}.get(kind, [])
         settings = load_settings(kind, CONFIGS / f"{kind}.yaml", [*given, "ema=0", *overrides])
         return estimate(KINDS[kind][1], settings).total
 

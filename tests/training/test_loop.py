@@ -21,11 +21,12 @@ from signgen.training.settings import OptimizerSettings
 from tests.training.conftest import CONFIGS, TrainTiny, losses
 
 
-@pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion"])
+@pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion", "distill"])
 def test_a_resumed_run_repeats_the_uninterrupted_one(
-    kind: str, train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path
+    kind: str, train_tiny: TrainTiny, trained_parts: list[str], tiny_pipeline: FPDMPipeline, tmp_path: Path
 ) -> None:
-    parts = trained_parts if kind == "diffusion" else []
+    tiny_pipeline.save_pretrained(tmp_path / "teacher")
+    parts = {"diffusion": trained_parts, "distill": [f"teacher={tmp_path / 'teacher'}"]}.get(kind, [])
     whole = train_tiny(kind, tmp_path / "whole", *parts, "steps=6")
 
     # The same run, stopped after its third step: as at a time limit.

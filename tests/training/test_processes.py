@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
+from signgen.fpdm import FPDMPipeline
 from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
 from tests.training.conftest import CONFIGS, TrainTiny
 
@@ -17,16 +18,19 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion"])
+@pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion", "distill"])
 def test_two_processes_are_one_with_the_doubled_batch(
     kind: str,
     train_tiny: TrainTiny,
     trained_parts: list[str],
+    tiny_pipeline: FPDMPipeline,
     small_corpus: Path,  # noqa: F811
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given = ["steps=4", "optimizer.warmup=0", "data.preload=false", *(trained_parts if kind == "diffusion" else [])]
+    tiny_pipeline.save_pretrained(tmp_path / "teacher")
+    parts = {"diffusion": trained_parts, "distill": [f"teacher={tmp_path / 'teacher'}"]}.get(kind, [])
+    given = ["steps=4", "optimizer.warmup=0", "data.preload=false", *parts]
     fixed = [f"output={tmp_path / 'two'}", f"data.roots=[{small_corpus}]", "validation=[]", "log_every=1"]
     command = [*TORCHRUN, SCRIPT, kind, CONFIGS / f"{kind}.yaml", *fixed, *given, "batch_size=3"]
     environment = os.environ | {
