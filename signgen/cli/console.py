@@ -2,18 +2,15 @@
 
 import json
 import sys
-import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from signgen.progress import Meter, track
 
-Item = TypeVar("Item")
+__all__ = ["Json", "Meter", "announce", "report", "track"]
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
-FIRST_LINE, LINE_INTERVAL = 2.0, 5.0  # seconds to the first progress line and between lines, off a terminal
 
 
 def report(result: dict[str, Any], as_json: bool, text: str) -> None:
@@ -21,75 +18,7 @@ def report(result: dict[str, Any], as_json: bool, text: str) -> None:
     print(json.dumps(result, allow_nan=False, default=str) if as_json else text)
 
 
-def track(items: Iterable[Item], total: int, what: str, unit: str = "frames") -> Iterator[Item]:
-    """Yield the items, and show on stderr how many of `total` went by, at which rate, and the time left."""
-    with Meter(total, what, unit) as meter:
-        meter.update(0)
-        for done, item in enumerate(items, start=1):
-            yield item
-            meter.update(done)
-
-
 def announce(what: str) -> None:
     """Say on a terminal what takes seconds before there is anything to count."""
     if sys.stderr.isatty():
         print(f"{what} ...", file=sys.stderr, flush=True)
-
-
-class Meter:
-    """Progress on stderr: a bar on a terminal, a line now and then elsewhere.
-
-    Rate and remaining time count from the first update, so that a resumed run does not seem fast.
-    """
-
-    def __init__(self, total: int, what: str, unit: str):
-        self._total, self._what, self._unit = total, what, unit
-        self._first: tuple[int, float] | None = None
-        self._state = ""  # as of the last update; empty while there is no rate
-        self._last = self._pace = 0.0  # time of the last update, seconds per item
-        self._line_due = time.monotonic() + FIRST_LINE
-        self._bar: Progress | None = _bar() if sys.stderr.isatty() else None
-
-    def __enter__(self) -> "Meter":
-        if self._bar:
-            self._bar.start()
-            self._task = self._bar.add_task(self._what, total=self._total, state="")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def update(self, done: int, note: str = "") -> None:
-        """`done` of the total are behind us; `note` is shown beside the rate."""
-        now = time.monotonic()
-        if not self._bar and self._line_due <= now and self._paused(now):
-            print(f"{self._what}: {self._state}", file=sys.stderr, flush=True)
-            self._line_due = now + LINE_INTERVAL
-        self._first, self._last = self._first or (done, now), now
-        count, seconds = done - self._first[0], now - self._first[1]
-        if count and seconds:
-            self._pace = seconds / count
-            left = _clock((self._total - done) * self._pace)
-            note = f", {note}" if note else ""
-            self._state = f"{done}/{self._total}, {1 / self._pace:.3g} {self._unit}/s{note}, {left} left"
-        if self._bar:
-            self._bar.update(self._task, completed=done, state=self._state)
-
-    def _paused(self, now: float) -> bool:
-        """Whether the last update was the end of a batch: frames come in batches, whose first ones say little."""
-        return bool(self._state) and now - self._last >= self._pace / 2
-
-
-def _bar() -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}")
-    return Progress(*columns, console=Console(stderr=True))
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -40,7 +40,7 @@ def check_corpus(corpus: Corpus, decode: bool = True) -> list[Problem]:
     most clips have; poses without points or outside their picture.
     """
     files = PoseFiles(clip.poses for clip in corpus)
-    findings = for_each_clip(lambda clip: _check_clip(corpus[clip], files, decode), len(corpus), "checking clips")
+    findings = for_each_clip(lambda clip: _check_clip(corpus[clip], files, decode), len(corpus), "Checking clips")
     sizes = Counter(finding.size for finding in findings if finding.size)
     usual = sizes.most_common(1)[0][0] if sizes else None
     problems = []

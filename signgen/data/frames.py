@@ -67,7 +67,7 @@ class StoredFrames:
             if missing := len(list(places)):
                 raise UserError(f"{corpus[clip].frames}: {missing} of {lengths[clip]} frames cannot be decoded")
 
-        for_each_clip(decode, len(corpus), "decoding clips")
+        for_each_clip(decode, len(corpus), "Decoding clips")
 
     def frames(self, clip: int, indices: Sequence[int]) -> list[np.ndarray]:
         """Views of the stored frames."""
@@ -75,11 +75,11 @@ class StoredFrames:
 
 
 def fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A uint8 (h, w, 3) frame squashed to `size` (height, width), bicubic; itself if it has that size."""
+    """A uint8 (h, w, 3) frame squashed to `size` (height, width), bicubic; read-only, or itself if it has that size."""
     height, width = size
     if frame.shape[:2] == size:
         return frame
-    return np.array(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _open_checked(corpus: Corpus, clip: int, length: int) -> VideoReader:

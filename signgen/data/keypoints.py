@@ -42,7 +42,7 @@ def pack_poses(corpus: Corpus, size: tuple[int, int]) -> PackedPoses:
     def read(clip: int) -> PoseSequence:
         return corpus[clip].read_poses(files.open).scaled_to((width, height))
 
-    poses = for_each_clip(read, len(corpus), "reading poses")
+    poses = for_each_clip(read, len(corpus), "Reading poses")
     examples = {sequence.skeleton: clip.name for sequence, clip in zip(poses, corpus, strict=True)}
     if len(examples) > 1:
         found = " and ".join(f"{skeleton} ({name})" for skeleton, name in examples.items())

@@ -19,7 +19,7 @@ FRAME_NUMBER = re.compile("[0-9]{1,9}")
 
 def clip_lengths(corpus: Corpus) -> np.ndarray:
     """The number of frames of each clip, int64 (clips,): from the corpus's tables, else its frames."""
-    return np.array(for_each_clip(lambda clip: _length(corpus[clip]), len(corpus), "counting frames"), np.int64)
+    return np.array(for_each_clip(lambda clip: _length(corpus[clip]), len(corpus), "Counting frames"), np.int64)
 
 
 def random_pairs(lengths: np.ndarray, count: int, seed: int) -> Iterator[Triple]:

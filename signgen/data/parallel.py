@@ -1,13 +1,11 @@
-"""Work on every clip, in threads (decoders release the interpreter lock) and with a progress bar."""
+"""Work on every clip, in threads (decoders release the interpreter lock), progress being shown."""
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import track
+from signgen.progress import track
 
 Result = TypeVar("Result")
 
@@ -20,15 +18,7 @@ def for_each_clip(work: Callable[[int], Result], clips: int, label: str) -> list
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(work, clip) for clip in range(clips)]
         try:
-            bar = track(
-                as_completed(jobs),
-                label,
-                clips,
-                console=Console(stderr=True),
-                transient=True,
-                disable=not sys.stderr.isatty(),
-            )
-            for job in bar:
+            for job in track(as_completed(jobs), clips, label, "clips"):
                 job.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -35,7 +35,7 @@ class _Shape:
 
 def summarise(corpus: Corpus) -> Summary:
     """Opens every clip, decoding at most its first frame. Raises UserError if one cannot be opened."""
-    shapes = for_each_clip(lambda clip: _shape(corpus[clip]), len(corpus), "opening clips")
+    shapes = for_each_clip(lambda clip: _shape(corpus[clip]), len(corpus), "Opening clips")
     lengths = [shape.frames for shape in shapes]
     return Summary(
         clips=len(corpus),

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -30,6 +30,19 @@ def is_video(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(12)
     return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
+
+
+class _Packet(NamedTuple):
+    """What the index needs of a packet."""
+
+    pts: int
+    keyframe: bool
+    discard: bool
+    size: int
+
+    @classmethod
+    def of(cls, packet: Any) -> "_Packet":
+        return cls(packet.pts, packet.is_keyframe, packet.is_discard, packet.size)
 
 
 @dataclass(frozen=True)
@@ -56,18 +69,17 @@ class VideoFile(VideoReader):
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self._times: _Index | None = None
-        self._container: Any = None  # of random access; iteration opens its own
         self._decoded: Iterator[Any] = iter(())
-        self._next = 0  # the frame that _decoded gives next
+        self._next = -1  # the frame that _decoded gives next; -1: none was asked for yet
         self._wanted_time = 0  # of the frame that random access looks for
-        with self._open() as container:
-            stream = container.streams.video[0]
-            self.fps = float(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
-            first = next(self._decode(container), None)
-            if first is None:
-                raise UserError(f"{path}: the video has no frames")
-            height, width, _ = self._picture(first).shape
-            self.size = (width, height)
+        # Of random access; iteration opens its own. Opening a file costs about as much as decoding a frame, so that
+        # the packets read here are kept, and the index goes on with the next one.
+        self._container: Any = self._open()
+        self._packets: list[_Packet] = []
+        stream = self._container.streams.video[0]
+        self.fps = float(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
+        height, width, _ = self._picture(self._first_frame()).shape
+        self.size = (width, height)
 
     def __len__(self) -> int:
         return len(self._index.times)
@@ -101,12 +113,18 @@ class VideoFile(VideoReader):
         raise UserError(f"{self.path}: frame {index} cannot be decoded")
 
     def _seek(self, keyframe: int) -> None:
-        self.close()
-        self._container = self._open()
-        if keyframe:
+        if self._container is None or not (keyframe or self._rewinds):
+            self.close()
+            self._container = self._open()
+        if keyframe or self._rewinds:
             self._container.seek(self._index.times[keyframe], stream=self._container.streams.video[0])
         self._decoded = self._decode_towards_wanted(self._container)
         self._next = keyframe
+
+    @property
+    def _rewinds(self) -> bool:
+        """Whether the container finds its first frame again for sure; others are opened anew."""
+        return any(name in self._container.format.name for name in ("mp4", "matroska"))
 
     def _decode_towards_wanted(self, container: Any) -> Iterator[Any]:
         """The frames from here on, without those before the wanted one that no other frame refers to.
@@ -128,23 +146,36 @@ class VideoFile(VideoReader):
             self._times = self._find_index()
         return self._times
 
+    def _first_frame(self) -> Any:
+        stream = self._container.streams.video[0]
+        try:
+            for packet in self._container.demux(stream):
+                self._packets.append(_Packet.of(packet))
+                for frame in packet.decode():
+                    return frame
+        except av.FFmpegError as error:
+            raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
+        raise UserError(f"{self.path}: the video has no frames")
+
     def _find_index(self) -> _Index:
-        with self._open() as container:
-            stream = container.streams.video[0]
-            try:
-                packets = [(p.pts, p.is_keyframe, p.is_discard) for p in container.demux(stream) if p.size]
-            except av.FFmpegError as error:
-                raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
-            # other containers' headers count what they would need at a constant rate, or nothing
-            if "mp4" in container.format.name and len(packets) < stream.frames:
-                raise UserError(f"{self.path}: cut off: it holds {len(packets)} of its {stream.frames} frames")
-        packets = [packet for packet in packets if not packet[2]]
-        times = {pts for pts, _, _ in packets}
+        if self._container is None:
+            self._container, self._packets = self._open(), []
+        stream = self._container.streams.video[0]
+        try:
+            self._packets += map(_Packet.of, self._container.demux(stream))
+        except av.FFmpegError as error:
+            raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
+        packets = [packet for packet in self._packets if packet.size]
+        # other containers' headers count what they would need at a constant rate, or nothing
+        if "mp4" in self._container.format.name and len(packets) < stream.frames:
+            raise UserError(f"{self.path}: cut off: it holds {len(packets)} of its {stream.frames} frames")
+        packets = [packet for packet in packets if not packet.discard]
+        times = {packet.pts for packet in packets}
         if None in times or len(times) < len(packets):
             return self._index_by_decoding()
         packets.sort()
-        keyframes = [i for i, (_, key, _) in enumerate(packets) if key or i == 0]
-        return _Index([pts for pts, _, _ in packets], keyframes)
+        keyframes = [i for i, packet in enumerate(packets) if packet.keyframe or i == 0]
+        return _Index([packet.pts for packet in packets], keyframes)
 
     def _index_by_decoding(self) -> _Index:
         """For containers without times (raw streams, some AVI): every access decodes from the start."""

@@ -25,7 +25,8 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises UserError where it is missing, broken, or no picture.
     """
     with _opened(path) as image:
-        return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.asarray(_to_rgb(image))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -61,7 +62,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy
 
 
 def one_line(error: Exception) -> str:

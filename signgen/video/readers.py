@@ -65,8 +65,15 @@ class ImageFolder(VideoReader):
         self.paths = sorted((p for p in self.path.iterdir() if is_image(p)), key=natural_key)
         if not self.paths:
             raise UserError(f"{path}: the folder holds no pictures")
-        self.size = image_size(self.paths[0])
         self.fps = FOLDER_FPS
+        self._example: tuple[Path, tuple[int, int]] | None = None  # a picture and its size, which all must have
+
+    @property
+    def size(self) -> tuple[int, int]:  # type: ignore[override]
+        """(width, height). Found when it is needed: to know how a PNG is turned, Pillow decodes it."""
+        if self._example is None:
+            self._example = self.paths[0], image_size(self.paths[0])
+        return self._example[1]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -79,9 +86,11 @@ class ImageFolder(VideoReader):
 
     def _read(self, path: Path) -> np.ndarray:
         frame = read_image(path)
-        if frame.shape[1::-1] != self.size:
-            (width, height), first = self.size, self.paths[0].name
-            raise UserError(f"{path}: {frame.shape[1]}x{frame.shape[0]} pixels, but {first} has {width}x{height}")
+        height, width, _ = frame.shape
+        self._example = self._example or (path, (width, height))
+        example, size = self._example
+        if (width, height) != size:
+            raise UserError(f"{path}: {width}x{height} pixels, but {example.name} has {size[0]}x{size[1]}")
         return frame
 
 

@@ -8,10 +8,10 @@ import pytest
 from signgen.errors import UserError
 from signgen.poses import align, read_poses
 from signgen.poses.extraction import estimate_picture, extract_poses, mediapipe_estimator, mmpose_estimator
-from signgen.video import ImageFolder, open_video
+from signgen.video import VideoReader, open_video
 
 
-class Frames(ImageFolder):
+class Frames(VideoReader):
     """Three grey frames; each holds its number."""
 
     def __init__(self) -> None:
@@ -21,7 +21,10 @@ class Frames(ImageFolder):
         return 3
 
     def __iter__(self):
-        return (np.full((48, 64, 3), number, np.uint8) for number in range(3))
+        return iter(self.frames(range(3)))
+
+    def frames(self, indices):
+        return np.stack([np.full((48, 64, 3), number, np.uint8) for number in indices])
 
 
 def centre(frame: np.ndarray) -> np.ndarray:

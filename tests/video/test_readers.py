@@ -1,6 +1,7 @@
 import os
 import shutil
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -33,6 +34,19 @@ def test_random_access_equals_streaming_in_any_order(make_video, frames):
         streamed = np.stack(list(video))
         order = np.random.default_rng(0).integers(0, 20, 60).tolist()
         assert (video.frames(order) == streamed[order]).all()
+
+
+def test_a_file_is_opened_once_for_random_access(make_video, frames, monkeypatch):
+    path, opened = make_video(frames, g="5"), []
+    original = av.open
+    monkeypatch.setattr(av, "open", lambda *arguments: opened.append(arguments) or original(*arguments))
+    with open_video(path) as video:
+        later, earlier = video[17], video[2]
+    assert len(opened) == 1
+    with open_video(path) as video:
+        streamed = list(video)
+    assert (later == streamed[17]).all()
+    assert (earlier == streamed[2]).all()
 
 
 def test_streaming_does_not_disturb_random_access(make_video, frames):
@@ -184,6 +198,13 @@ class TestFolders:
         Image.new("RGB", (5, 6)).save(folder / "images3.png")
         with open_video(folder) as video, pytest.raises(UserError, match=r"images3\.png: 5x6 pixels, but images1\.png"):
             list(video)
+
+    def test_other_pictures_than_the_wanted_one_are_not_opened(self, folder, frames):
+        (folder / "images1.png").write_bytes(b"broken")
+        with open_video(folder) as video:
+            assert (video[2] == frames[10]).all()
+            with pytest.raises(UserError, match=r"images1\.png: not a picture"):
+                video[0]
 
     def test_a_folder_without_pictures(self, tmp_path):
         with pytest.raises(UserError, match="the folder holds no pictures"):
