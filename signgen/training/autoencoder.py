@@ -5,16 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from signgen.errors import UserError
 from signgen.models.autoencoder import latent_size, posterior, reconstruct
 from signgen.models.folder import load_component
 from signgen.models.pixels import to_frames, to_images
-from signgen.training.objective import Batch, Objective, picture_grid, region_weights
+from signgen.training.objective import Batch, Objective, picture_grid, picture_loss, region_weights
 from signgen.training.settings import TrainingSettings
 
 
@@ -73,15 +71,9 @@ class AutoencoderObjective(Objective):
                 self.seen += 1
                 self.power.lerp_(distribution.mean.float().square().mean(), (1 / self.seen).clamp(min=0.01))
         weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
-        weights = F.interpolate(weights, size=self.size)
-        error = (weights * (decoded - images).abs()).mean()
+        values = picture_loss(decoded, images, weights, self.settings.ssim)
         divergence = distribution.kl().mean() / distribution.mean[0].numel()
-        values = {"l1": error, "kl": divergence}
-        loss = error + self.settings.kl * divergence
-        if self.settings.ssim:
-            values["ssim"] = structural_similarity_index_measure(decoded, images, sigma=1.5, data_range=2.0)
-            loss = loss + self.settings.ssim * (1 - values["ssim"])
-        return {"loss": loss, **values}
+        return values | {"loss": values["loss"] + self.settings.kl * divergence, "kl": divergence}
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:

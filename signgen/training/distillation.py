@@ -26,14 +26,14 @@ from torch import Tensor, nn
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
-from signgen.models.autoencoder import encode, latent_size
+from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.folder import without_progress_bars
 from signgen.models.pixels import resize, to_drawings, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.sampling.solvers import SOLVERS
 from signgen.training.diffusion import freeze_unread, sampled_pictures
-from signgen.training.objective import Batch, Objective, region_weights
+from signgen.training.objective import Batch, Objective, picture_loss, region_weights
 from signgen.training.settings import TrainingSettings
 
 MOST_STEPS = 8
@@ -41,7 +41,8 @@ MOST_STEPS = 8
 
 @dataclass
 class DistillationSettings(TrainingSettings):
-    """Loss = the mean over the student's steps of imitation |x - teacher's|^2 + target |x - target's|^2, in latents."""
+    """Loss = the mean over the student's steps of imitation |x - teacher's|^2 + target |x - target's|^2, in latents,
+    + pictures (L1 + ssim (1 - SSIM)) of the last step's picture and the target."""
 
     teacher: str = "???"
     """Embedded name, folder or hub id of a trained FPDM, which the student starts from; `model` is to name its size."""
@@ -57,6 +58,9 @@ class DistillationSettings(TrainingSettings):
     """Weight of the distance to the teacher's result; 0: the teacher only lends its weights, and is not run."""
     target: float = 0.0
     """Weight of the distance to the target's own latents."""
+    pictures: float = 0.0
+    """Weight of the distance of the decoded result to the target's picture."""
+    ssim: float = 0.0
     train_source_encoder: bool = False
     """Train the student's own source encoder too, as `mini` does."""
     hands: float = 0.0
@@ -72,8 +76,9 @@ class DistillationSettings(TrainingSettings):
         choices = [name for name in SOLVERS if name != "ddpm"]
         if self.teacher_solver not in choices:
             raise UserError(f"teacher_solver is {self.teacher_solver!r}; choose one of {', '.join(choices)}")
-        if min(self.imitation, self.target) < 0 or not self.imitation + self.target:
-            raise UserError("imitation and target are weights: not negative, and not both 0")
+        goals = (self.imitation, self.target, self.pictures)
+        if min(*goals, self.ssim) < 0 or not any(goals):
+            raise UserError("imitation, target, pictures and ssim are weights: not negative, the first three not all 0")
 
 
 class DistillationObjective(Objective):
@@ -135,6 +140,11 @@ class DistillationObjective(Objective):
             errors = [(draft - goal).square() for draft in drafts]
             loss = loss + weight * torch.stack([(weights * error).mean() for error in errors]).mean()
             values[name] = errors[-1].mean()
+        if self.settings.pictures:
+            pictures = decode(self.vae, drafts[-1], *self.size).float()
+            found = picture_loss(pictures, to_images(batch["target"]), weights, self.settings.ssim)
+            loss = loss + self.settings.pictures * found.pop("loss")
+            values |= found
         return {"loss": loss, **values}
 
     @torch.no_grad()

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 Batch = dict[str, Tensor]
 
@@ -82,3 +84,16 @@ def region_weights(
         nearest = distance.amin(dim=1)
         weights = weights + amount * torch.exp(-nearest / (2 * (size[0] / 40) ** 2))
     return (weights / weights.mean(dim=(1, 2), keepdim=True)).unsqueeze(1)
+
+
+def picture_loss(images: Tensor, goal: Tensor, weights: Tensor, ssim: float) -> dict[str, Tensor]:
+    """`loss` = weighted L1 + ssim (1 - SSIM) of images (B, 3, H, W) in [-1, 1], and the two by name.
+
+    weights: (B, 1, h, w), as `region_weights` gives them, of any size.
+    """
+    error = (F.interpolate(weights, size=images.shape[-2:]) * (images - goal).abs()).mean()
+    if not ssim:
+        return {"loss": error, "l1": error}
+    similarity = structural_similarity_index_measure(images, goal, sigma=1.5, data_range=2.0)
+    assert isinstance(similarity, Tensor)  # it can return maps beside it, if asked
+    return {"loss": error + ssim * (1 - similarity), "l1": error, "ssim": similarity}
