@@ -1,12 +1,14 @@
 """Output that appears under its final name only when it is complete: written beside it, then renamed."""
 
 import errno
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from signgen.errors import UserError
 
@@ -50,6 +52,24 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         if final.exists():  # no portable call swaps two folders: between these two renames, nothing is lost
             os.replace(final, workspace / f"{final.name}.old")
         os.replace(temporary, final)
+
+
+def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Store as JSON what the files beside `path` are made with; UserError where something else is stored already."""
+    text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    elif (stored := path.read_text(encoding="utf-8")) != text:
+        raise UserError(
+            f"{path.parent} holds clips made with other settings ({_first_difference(stored, text)}): "
+            "choose another output or delete the folder"
+        )
+
+
+def _first_difference(stored: str, wanted: str) -> str:
+    lines = zip(stored.splitlines(), wanted.splitlines(), strict=False)
+    return next((a.strip(" ,") for a, b in lines if a != b), "more or fewer of them")
 
 
 @contextmanager

@@ -6,7 +6,6 @@ A model stands between the first frame copied, what not moving scores, and the a
 model that decodes with it.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
@@ -18,8 +17,7 @@ import torch
 from PIL import Image
 
 from signgen.data import Corpus, DrivenClip, first_frame_protocol
-from signgen.errors import UserError
-from signgen.files import atomic_folder, atomic_path
+from signgen.files import atomic_folder, keep_settings
 from signgen.models.autoencoder import decode, encode
 from signgen.models.pixels import to_frames, to_images
 from signgen.pipeline import SignerPipeline
@@ -66,7 +64,7 @@ def write_row(
     Clips that are there are kept: an interrupted run goes on where it stopped. `settings` are stored beside them.
     Raises UserError where the folder holds clips made with other settings.
     """
-    keep_settings(folder, settings)
+    keep_settings(folder / SETTINGS, settings)
     missing = Corpus(tuple(clip for clip in corpus if not (folder / clip.name).is_dir()))
     count, start = 0, time.perf_counter()
     for driven in progress(first_frame_protocol(missing), len(missing), f"Rendering {folder.name}"):
@@ -75,21 +73,3 @@ def write_row(
                 Image.fromarray(frame).save(unfinished / f"{index:06}.png", compress_level=1)
         count += len(driven.poses)
     return count / (time.perf_counter() - start) if count else float("nan")
-
-
-def keep_settings(folder: Path, settings: dict[str, Any]) -> None:
-    """Store what a row is made with; UserError where something else is stored already."""
-    path, text = folder / SETTINGS, json.dumps(settings, indent=2, sort_keys=True) + "\n"
-    if not path.exists():
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    elif (stored := path.read_text(encoding="utf-8")) != text:
-        raise UserError(
-            f"{folder} holds clips made with other settings ({_first_difference(stored, text)}): "
-            "choose another output or delete the folder"
-        )
-
-
-def _first_difference(stored: str, wanted: str) -> str:
-    lines = zip(stored.splitlines(), wanted.splitlines(), strict=False)
-    return next((a.strip(" ,") for a, b in lines if a != b), "more or fewer of them")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from signgen.errors import UserError
 from signgen.metrics import DEFAULT_METRICS
+from signgen.rendering_settings import RenderingSettings
 
 CALIBRATION = ("ground truth", "autoencoder", "first frame copied")
 
@@ -29,7 +30,7 @@ class Paper:
 
 
 @dataclass
-class BenchmarkSettings:
+class BenchmarkSettings(RenderingSettings):
     """A benchmark. What is None is the model's own default."""
 
     output: str = "???"
@@ -38,7 +39,6 @@ class BenchmarkSettings:
     split: str = "test"
     clips: int = 0
     """Only the first so many; 0: all."""
-    model: str = "mini"
     frames: str = ""
     """A tree of clips that some system rendered; empty: `model` renders them."""
     calibration: list[str] = field(default_factory=lambda: list(CALIBRATION))
@@ -46,13 +46,6 @@ class BenchmarkSettings:
     start: int = 0
     """The first frame that counts; 1 leaves out the source."""
     resize: bool = False
-    steps: int | None = None
-    solver: str | None = None
-    guidance_source: float | None = None
-    guidance_fusion: float | None = None
-    seed: int = 0
-    batch_size: int | None = None
-    fit: str | None = None
     device: str = "auto"
     paper: Paper = field(default_factory=Paper)
 
@@ -69,9 +62,3 @@ class BenchmarkSettings:
         """The name of the row that the benchmark is about."""
         name = Path(self.frames or self.model).resolve().name
         return f"{name} (rendered)" if name in CALIBRATION else name
-
-    @property
-    def rendering(self) -> dict[str, object]:
-        """The settings that change what is rendered."""
-        names = ("steps", "solver", "guidance_source", "guidance_fusion", "seed", "fit")
-        return {name: getattr(self, name) for name in names}

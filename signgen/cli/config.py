@@ -13,6 +13,7 @@ from signgen.errors import UserError
 
 if TYPE_CHECKING:
     from signgen.benchmark import BenchmarkSettings
+    from signgen.export import ExportSettings
     from signgen.training.settings import TrainingSettings
 
 app = typer.Typer(help="Configuration files.")
@@ -47,17 +48,22 @@ def validate(config: Config, overrides: Overrides = None, as_json: Json = False)
     report({"config": str(config), "valid": True}, as_json, f"{config}: valid")
 
 
-def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings | BenchmarkSettings":
-    match = re.match(r"signgen (train (?P<kind>\w+)|benchmark) ", _command(path))
+def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings | BenchmarkSettings | ExportSettings":
+    match = re.match(r"signgen (train (?P<kind>\w+)|benchmark|(?P<export>export)) ", _command(path))
     if not match:
-        expected = f"# signgen train KIND {path} or # signgen benchmark {path}"
+        expected = f"# signgen train KIND {path}, # signgen benchmark {path} or # signgen export {path}"
         raise UserError(f"{path}: the first line must be the command that runs it, {expected}")
     if kind := match["kind"]:
         from signgen.training import load_settings
 
         return load_settings(kind, path, overrides or [])
-    from signgen.benchmark import BenchmarkSettings
     from signgen.config import load_config
+
+    if match["export"]:
+        from signgen.export import ExportSettings
+
+        return load_config(ExportSettings, path, overrides or [])
+    from signgen.benchmark import BenchmarkSettings
 
     return load_config(BenchmarkSettings, path, overrides or [])
 

@@ -20,6 +20,22 @@ PARTS = {"body": slice(0, 11), "hands": slice(91, 133)}
 HOLISTIC = "MediaPipe Holistic 0.10.21"
 
 
+def redetected(frames: np.ndarray, pose: np.ndarray, estimate: Estimate) -> dict[str, tuple[Tensor, Tensor]]:
+    """Of each part, the distances (pixels) of points found in `frames` from the driving pose, and which were found.
+
+    frames: uint8 (F, H, W, 3), in order. pose: (F, 133, 3) in their pixels. Points that the pose lacks count nowhere.
+    """
+    driving = torch.from_numpy(pose).double()
+    found = torch.from_numpy(np.stack([estimate(frame) for frame in frames]))
+    parts = {}
+    for part, points in PARTS.items():
+        known = driving[:, points, 2] > 0
+        seen = known & (found[:, points, 2] > 0)
+        distance = (found[:, points, :2] - driving[:, points, :2]).norm(dim=-1)
+        parts[part] = (distance[seen], seen[known])
+    return parts
+
+
 class PoseError(AveragedMetric):
     """Distance of re-detected points from the driving pose, for the upper body and for the hands.
 
@@ -59,15 +75,11 @@ class PoseError(AveragedMetric):
 
     def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
         assert keypoints is not None  # update has checked
-        pose = keypoints.cpu().double()
+        pose = keypoints.cpu().double().numpy()
         values = {}
         sides = zip(("", "-reference"), (generated, reference), self._open(), strict=True)
         for side, frames, estimate in sides:
-            found = torch.from_numpy(np.stack([estimate(frame) for frame in frames.cpu().numpy()]))
-            for part, points in PARTS.items():
-                known = pose[:, points, 2] > 0
-                seen = known & (found[:, points, 2] > 0)
-                distance = (found[:, points, :2] - pose[:, points, :2]).norm(dim=-1)
-                values[f"pose-{part}-error{side}"] = distance[seen]
-                values[f"pose-{part}-found{side}"] = seen[known]
+            for part, (distances, seen) in redetected(frames.cpu().numpy(), pose, estimate).items():
+                values[f"pose-{part}-error{side}"] = distances
+                values[f"pose-{part}-found{side}"] = seen
         return values

@@ -11,7 +11,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_config_is_valid_and_says_how_to_run_it(cli: Cli, path: Path) -> None:
     first = path.read_text().splitlines()[0]
-    assert first.startswith(("# signgen train ", "# signgen benchmark "))
+    assert first.startswith(("# signgen train ", "# signgen benchmark ", "# signgen export "))
     assert str(path.relative_to(CONFIGS.parent)) in first
     assert cli("config", "validate", path) == (0, f"{path}: valid\n", "")
 
@@ -20,7 +20,9 @@ def test_list_names_every_config_and_its_command(cli: Cli) -> None:
     run = cli("config", "list", CONFIGS, "--json")
     configs = json.loads(run.out)["configs"]
     assert [config["config"] for config in configs] == [str(path) for path in sorted(CONFIGS.rglob("*.yaml"))]
-    assert all(config["command"].startswith(("signgen train ", "signgen benchmark ")) for config in configs)
+    assert all(
+        config["command"].startswith(("signgen train ", "signgen benchmark ", "signgen export ")) for config in configs
+    )
     assert "signgen train fusion configs/tiny/fusion.yaml" in cli("config", "list", CONFIGS).out
 
 

@@ -1,0 +1,75 @@
+"""A worker's part: the model renders an order to the bytes of a clip's files."""
+
+import hashlib
+import io
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.export.gate import GateKeeper, Scores
+from signgen.export.orders import Order
+from signgen.export.settings import ExportSettings
+from signgen.models.folder import model_folder
+from signgen.production import load_pipeline
+from signgen.provenance import model_hash, provenance
+from signgen.rendering import render
+from signgen.video import VideoWriter
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A clip's media, one entry a file (a video, or pictures in order), and its scores. `error`: why there is none."""
+
+    name: str
+    media: tuple[bytes, ...] = ()
+    scores: Scores = field(default_factory=Scores)
+    error: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the media's bytes."""
+        return hashlib.sha256(b"".join(self.media)).hexdigest()
+
+
+class Renderer:
+    """The model on one device."""
+
+    def __init__(self, settings: ExportSettings, device: str) -> None:
+        folder = model_folder(settings.model)
+        self.settings = settings
+        self.origin = (Path(settings.model).resolve().name, model_hash(folder))
+        self.pipeline = load_pipeline(folder, device, torch.float32)
+        self.gate = GateKeeper(settings.gate)
+
+    def render(self, order: Order) -> Rendered:
+        """Render one clip. What is wrong with the clip comes back as `error`; a machine's failure is raised."""
+        options: dict[str, Any] = self.settings.rendering | {"seed": order.seed, "batch_size": self.settings.batch_size}
+        try:
+            stream = render(self.pipeline, order.picture, order.poses, source_pose=order.source_pose, **options)
+            frames = np.stack(list(stream))
+        except UserError as error:
+            return Rendered(order.name, error=str(error))
+        media = self._video(order, frames) if self.settings.media == "mp4" else tuple(map(png, frames))
+        return Rendered(order.name, media, self.gate.score(frames, order.poses))
+
+    def _video(self, order: Order, frames: np.ndarray) -> tuple[bytes]:
+        height, width = frames.shape[1:3]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "clip.mp4")
+            with VideoWriter(path, order.poses.fps, (width, height), provenance(*self.origin, order.seed)) as writer:
+                for frame in frames:
+                    writer.write(frame)
+            return (path.read_bytes(),)
+
+
+def png(frame: np.ndarray) -> bytes:
+    """A uint8 (H, W, 3) frame as PNG, losslessly."""
+    stream = io.BytesIO()
+    Image.fromarray(frame).save(stream, "png", compress_level=1)
+    return stream.getvalue()
