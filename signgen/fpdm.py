@@ -12,10 +12,10 @@ from torch import Tensor
 
 from signgen.errors import UserError
 from signgen.models.attention import SourceContext
-from signgen.models.autoencoder import decode, latent_size
+from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.fusion import ImagePoseFusion
-from signgen.models.pixels import resize, to_drawings, to_frames
+from signgen.models.pixels import resize, to_drawings, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import Preset, SourceEncoder
 from signgen.models.unet import ConditionalUNet
@@ -24,6 +24,8 @@ from signgen.sampling.guidance import Branch, guidance_branches
 from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver as make_solver
+
+LEAST_SIGNAL = 0.01  # of the first step, for a noise prior to be one
 
 
 @dataclass
@@ -187,6 +189,21 @@ class FPDMPipeline(SignerPipeline):
             return self.denoise(conditions, branches, latents, timestep)
 
         return sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
+
+    @torch.no_grad()
+    def noised_source(self, frame: np.ndarray, noise: Tensor, sampling: dict[str, Any]) -> Tensor:
+        """The source's latents, noised as the solver's first step expects: initial noise (1, C, h, w).
+
+        Published schedules leave a share of the signal at the first step (9 % at t = 951), where sampling from pure
+        noise has none: here it is the source's. Raises UserError for a model that starts from pure noise.
+        """
+        chosen = make_solver(sampling["solver"], self.scheduler)
+        chosen.set_timesteps(sampling["steps"])
+        first = chosen.timesteps[:1].long()
+        if self.scheduler.alphas_cumprod[first].sqrt() < LEAST_SIGNAL:
+            raise UserError("this model starts from pure noise, in which nothing of the source is left: no noise prior")
+        latents = encode(self.vae, to_images(self._on_device(frame[None]))).float()
+        return self.scheduler.add_noise(latents, noise.to(latents.device), first.to(latents.device))
 
     def noise_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(C, h, w) of the latents of a picture of `size` (height, width)."""

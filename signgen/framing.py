@@ -29,12 +29,23 @@ class Framing:
         scale_x, scale_y = self.size[1] / width, self.size[0] / height
         return poses.transformed(scale_x, scale_y, -left * scale_x, -top * scale_y, (self.size[1], self.size[0]))
 
-    def to_picture(self, frame: np.ndarray, generated: np.ndarray) -> np.ndarray:
-        """The picture with its window replaced by what the model generated, uint8 (H, W, 3)."""
+    def to_picture(self, frame: np.ndarray, generated: np.ndarray, locked: np.ndarray | None = None) -> np.ndarray:
+        """The picture with its window replaced by what the model generated, uint8 (H, W, 3).
+
+        locked: uint8 (h, w) of the generated picture's size, how much of the window stays as it is, 255 all.
+        """
         left, top, width, height = self.window
         picture = frame.copy()
-        picture[top : top + height, left : left + width] = _resized(generated, (height, width))
+        window = picture[top : top + height, left : left + width]
+        window[:] = _blended(_resized(generated, (height, width)), window, locked)
         return picture
+
+
+def _blended(generated: np.ndarray, window: np.ndarray, locked: np.ndarray | None) -> np.ndarray:
+    if locked is None:
+        return generated
+    weights = _resized(locked, window.shape[:2])[..., None].astype(np.float32) / 255
+    return np.rint(generated + weights * (window.astype(np.float32) - generated)).astype(np.uint8)
 
 
 def _resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

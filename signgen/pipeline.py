@@ -10,6 +10,7 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
+from signgen.errors import UserError
 from signgen.models.folder import load_components, model_folder
 from signgen.models.pose_inputs import PoseInputs
 
@@ -49,6 +50,13 @@ class SignerPipeline(DiffusionPipeline, ABC):
     source: what `encode_source` gave. poses: PoseInputs of B poses. noise: (B, *noise_shape). generators: of stochastic
     solvers' noise, one a row.
     """
+
+    def noised_source(self, frame: np.ndarray, noise: Tensor, sampling: dict[str, Any]) -> Tensor:
+        """Initial noise that holds what the schedule leaves of the source's latents, where a system can do so.
+
+        frame: uint8 (H, W, 3) of the model's size. noise: (1, *noise_shape). sampling: what `sampling_options` gave.
+        """
+        raise UserError(f"{type(self).__name__} has no noise prior: leave it out")
 
     def _on_device(self, frames: np.ndarray | Tensor) -> Tensor:
         # Copied: decoded frames may be read-only, which torch warns of.

@@ -14,6 +14,7 @@ from signgen.errors import UserError
 from signgen.files import atomic_path
 from signgen.fpdm import FPDMPipeline
 from signgen.models.folder import model_folder, model_index
+from signgen.overlap import overlapped
 from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
 from signgen.provenance import model_hash, provenance
@@ -64,8 +65,14 @@ def produce(
         pipeline = load_pipeline(folder, device, dtype)
         start = time.monotonic()
         frames = render(pipeline, picture, poses, source_pose=source_pose, seed=seed, **options)
-        for index, frame in enumerate(progress(frames, len(poses), "Rendering")):
+
+        def write(numbered: tuple[int, np.ndarray]) -> None:
+            index, frame = numbered
             writer.write(driving.beside(frame, index) if driving else frame)
+
+        with overlapped(write) as hand_over:
+            for numbered in enumerate(progress(frames, len(poses), "Rendering")):
+                hand_over(numbered)
     record = {
         **{name: str(value) for name, value in inputs.items() if value is not None},
         "output": str(output),

@@ -1,17 +1,19 @@
 """Rendering: a first frame and poses -> a stream of frames."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 import numpy as np
+import torch
 
+from signgen.background import locked_background
 from signgen.errors import UserError
-from signgen.framing import Framing, frame_picture, poses_on_picture
+from signgen.framing import frame_picture, poses_on_picture
 from signgen.models.pixels import to_frames
-from signgen.models.pose_inputs import PoseInputs, pose_inputs
+from signgen.models.pose_inputs import pose_inputs
 from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
-from signgen.sampling.noise import frame_noise
+from signgen.sampling.noise import frame_generator, frame_noise
 
 BATCH_SIZE = 8
 
@@ -29,12 +31,17 @@ def render(
     seed: int = 0,
     batch_size: int | None = None,
     fit: str | None = None,
+    lock_background: bool = True,
+    noise_prior: bool = False,
 ) -> Iterator[np.ndarray]:
     """Yield a frame uint8 (H, W, 3), of the first frame's size, for every pose.
 
     frame: uint8 (H, W, 3), the signer. poses: whole-body key points in pixels of `poses.size`, brought to the frame's
     size. source_pose: its first frame is the signer's own pose in `frame`, which PCDMs need; in pixels of a picture
-    that is brought to the frame's size likewise. What is None is the model's own default.
+    that is brought to the frame's size likewise. lock_background: let the first frame show where
+    the signer is not and the rendered frame agrees with it (`signgen.background`). noise_prior: start from the noised
+    first frame, where the model's schedule leaves some of it. What is None is the model's own default.
+
     Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
     (beyond rounding). Raises UserError for input it cannot render.
     """
@@ -56,31 +63,29 @@ def render(
     own = None
     if source_pose is not None:
         own = pose_inputs(framing.poses_to_model(poses_on_picture(source_pose[:1], width=width, height=height)), size)
-    return _frames(pipeline, frame, own, framing, driving, size, seed, batch_size or BATCH_SIZE, options)
+    picture = framing.to_model(frame)
+    initial, _ = frame_noise(pipeline.noise_shape(size), seed, [])
+    if noise_prior:
+        initial = pipeline.noised_source(picture, initial, options)
+
+    def frames() -> Iterator[np.ndarray]:
+        source = pipeline.encode_source(picture[None], own)
+        for batch, generators in _batches(driving, seed, batch_size or BATCH_SIZE):
+            inputs = pose_inputs(batch, size)
+            noise = initial.expand(len(batch), *initial.shape[1:])
+            images = pipeline.generate(source, inputs, noise, size=size, generators=generators, **options)
+            generated = to_frames(images)
+            locked: Iterable[np.ndarray | None] = repeat(None)
+            if lock_background:
+                views = (torch.tensor(view, device=generated.device) for view in (picture, inputs.drawings))
+                locked = locked_background(generated, *views).cpu().numpy()
+            for one, mask in zip(generated.cpu().numpy(), locked, strict=False):
+                yield framing.to_picture(frame, one, mask)
+
+    return frames()
 
 
-def _frames(
-    pipeline: SignerPipeline,
-    frame: np.ndarray,
-    own_pose: PoseInputs | None,
-    framing: Framing,
-    poses: PoseSequence,
-    size: tuple[int, int],
-    seed: int,
-    batch_size: int,
-    options: dict[str, Any],
-) -> Iterator[np.ndarray]:
-    source = pipeline.encode_source(framing.to_model(frame)[None], own_pose)
+def _batches(poses: PoseSequence, seed: int, batch_size: int) -> Iterator[tuple[PoseSequence, list[torch.Generator]]]:
     for start in range(0, len(poses), batch_size):
         batch = poses[start : start + batch_size]
-        noise, generators = frame_noise(pipeline.noise_shape(size), seed, range(start, start + len(batch)))
-        images = pipeline.generate(
-            source,
-            pose_inputs(batch, size),
-            noise.expand(len(batch), *noise.shape[1:]),
-            size=size,
-            generators=generators,
-            **options,
-        )
-        for generated in to_frames(images).cpu().numpy():
-            yield framing.to_picture(frame, generated)
+        yield batch, [frame_generator(seed, index) for index in range(start, start + len(batch))]

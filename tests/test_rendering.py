@@ -2,9 +2,15 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
+from diffusers import DDIMScheduler
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
+from signgen.models.autoencoder import encode
+from signgen.models.pixels import to_images
+from signgen.models.pose_inputs import PoseInputs
+from signgen.models.presets import PUBLISHED_SCHEDULE
 from signgen.poses import PoseSequence
 from signgen.rendering import render
 
@@ -39,6 +45,46 @@ def test_batches_and_pieces_of_a_video_change_nothing(tiny_pipeline: FPDMPipelin
 def test_rendering_streams(tiny_pipeline: FPDMPipeline) -> None:
     stream = render(tiny_pipeline, signer(52, 42), movement(10_000, 42, 52), steps=1, batch_size=2)
     assert len(list(itertools.islice(stream, 3))) == 3  # ten thousand frames would take minutes
+
+
+def away_from_a_corner(frames: int) -> PoseSequence:
+    """A signer who stays in the top left quarter of 42x52 pixels."""
+    poses = movement(frames, 21, 26)
+    return PoseSequence(poses.keypoints, (42, 52), poses.fps, poses.skeleton)
+
+
+def test_the_background_stands_still_unless_told_otherwise(
+    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, poses = signer(52, 42), away_from_a_corner(3)
+    near = torch.from_numpy(frame).movedim(-1, 0)[None].float() / 127.5 - 1 + 0.02
+
+    def generate(source: object, poses: PoseInputs, noise: torch.Tensor, **_: object) -> torch.Tensor:
+        return near.expand(len(poses), -1, -1, -1)
+
+    monkeypatch.setattr(tiny_pipeline, "generate", generate)
+    locked = np.stack(list(render(tiny_pipeline, frame, poses)))
+    free = np.stack(list(render(tiny_pipeline, frame, poses, lock_background=False)))
+    assert np.array_equal(locked[:, -8:, -8:], np.broadcast_to(frame[-8:, -8:], (3, 8, 8, 3)))
+    assert not np.array_equal(free[:, -8:, -8:], locked[:, -8:, -8:])
+    body = np.s_[:, 5:20, 4:16]
+    assert np.array_equal(free[body], locked[body])
+
+
+def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipeline: FPDMPipeline) -> None:
+    frame, poses = signer(52, 42), movement(1, 42, 52)
+    with pytest.raises(UserError, match="starts from pure noise"):
+        render(tiny_pipeline, frame, poses, noise_prior=True)
+    published = FPDMPipeline(**tiny_pipeline.components, picture_size=(52, 42), source_size=(56, 42))
+    published.register_modules(scheduler=DDIMScheduler(**PUBLISHED_SCHEDULE))
+    noise = torch.randn(1, *published.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
+    prior = published.noised_source(frame, noise, {"steps": 20, "solver": "ddpm"})
+    latents = encode(published.vae, to_images(torch.from_numpy(frame)[None]))
+    alpha = published.scheduler.alphas_cumprod[951]
+    assert torch.allclose(prior, alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, atol=1e-5)
+    options = {"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0}
+    plain, started = (next(render(published, frame, poses, noise_prior=prior, **options)) for prior in (False, True))
+    assert not np.array_equal(plain, started)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,16 @@ def render(
         Literal["crop", "squash"] | None,
         typer.Option(help="How FRAME is brought to the shape of the model's pictures."),
     ] = None,
+    lock_background: Annotated[
+        bool,
+        typer.Option(
+            "--lock-background/--no-lock-background",
+            help="Let FRAME itself show where the signer is not and the rendered frame agrees with it.",
+        ),
+    ] = True,
+    noise_prior: Annotated[
+        bool, typer.Option("--noise-prior", help="Start from FRAME, noised, where the model's schedule allows it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Render the signer of FRAME making the movements of POSES, as an MP4.
@@ -120,6 +130,8 @@ def render(
         guidance_fusion=guidance if guidance_fusion is None else guidance_fusion,
         batch_size=batch_size,
         fit=fit,
+        lock_background=lock_background,
+        noise_prior=noise_prior,
     )
     report(result, as_json, describe(result))
 

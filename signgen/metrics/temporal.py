@@ -3,21 +3,19 @@
 A still picture is perfectly steady, so each value stands beside the reference's own: nearer to it is better.
 """
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from signgen.background import BLOCK, away_from_pose
 from signgen.metrics.averages import AveragedMetric, Quantity
 from signgen.metrics.flow import require_opencv, warp_to_next
 from signgen.metrics.lpips import Backbone, lpips, lpips_network
 from signgen.poses import draw_pose
 
 BODY_MARGIN = 1 / 7  # of the frame's width around the drawn pose counts as signer: it covers torso, hair and clothes
-BLOCK = 4
 TCD_THRESHOLD = 0.5
 
 
@@ -51,14 +49,9 @@ def background(keypoints: Tensor, height: int, width: int) -> Tensor:
 
     False everywhere in a frame without a pose: nothing is known to be background there.
     """
-    drawings = [torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints]
-    drawn = (torch.stack(drawings).to(keypoints.device).amax(-1) > 0).float()[:, None]
-    signer = functional.max_pool2d(drawn, BLOCK, ceil_mode=True)
-    margin = math.ceil(width * BODY_MARGIN / BLOCK)
-    for rows, columns in ((margin, 0), (0, margin)):
-        signer = functional.max_pool2d(signer, (2 * rows + 1, 2 * columns + 1), 1, (rows, columns))
-    signer = signer.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3)[:, 0, :height, :width]
-    return (signer == 0) & (drawn.amax((2, 3)) > 0)[..., None]
+    drawings = torch.stack([torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints])
+    away = away_from_pose(drawings.to(keypoints.device), BODY_MARGIN)
+    return away.repeat_interleave(BLOCK, 1).repeat_interleave(BLOCK, 2)[:, :height, :width]
 
 
 def change(frames: Tensor, where: Tensor) -> Tensor:

@@ -1,0 +1,75 @@
+"""FPDM's published sampling procedure on any FPDM model, re-created to be compared with: nothing is shared or cut.
+
+For every frame the source is encoded anew; three branches are run at every step, the keys and values of the source's
+tokens computed anew in each; the solver is DDPM's ancestral one, with fresh noise at every step and another initial
+noise for every frame of a batch. Batches are of ten, the generator is seeded anew for each.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from signgen.data import DrivenClip
+from signgen.fpdm import FPDMPipeline
+from signgen.framing import frame_picture, poses_on_picture
+from signgen.models.autoencoder import decode
+from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
+from signgen.models.pixels import resize, to_drawings, to_frames
+from signgen.models.pose_inputs import pose_inputs
+from signgen.sampling.sampler import sample
+from signgen.sampling.solvers import solver
+
+BATCH, STEPS, GUIDANCE, SEED = 10, 20, 2.0, 7
+
+
+@torch.no_grad()
+def published(pipeline: FPDMPipeline, clip: DrivenClip, steps: int = STEPS, batch: int = BATCH) -> Iterator[np.ndarray]:
+    """Frames uint8 (H, W, 3) of a clip, framed as signgen frames them."""
+    size, frame = tuple(pipeline.config.picture_size), clip.first_frame
+    placed = poses_on_picture(clip.poses, width=frame.shape[1], height=frame.shape[0])
+    framing = frame_picture(frame, placed, size, pipeline.config.sampling.get("fit", "squash"))
+    poses, source = framing.poses_to_model(placed), torch.tensor(framing.to_model(frame))
+    for start in range(0, len(poses), batch):
+        drawings = torch.tensor(pose_inputs(poses[start : start + batch], size).drawings)
+        for generated in to_frames(batch_of(pipeline, source, drawings, size, steps)).cpu().numpy():
+            yield framing.to_picture(frame, generated)
+
+
+def batch_of(
+    pipeline: FPDMPipeline, source: Tensor, drawings: Tensor, size: tuple[int, int], steps: int = STEPS
+) -> Tensor:
+    """Images (B, 3, *size) for a source frame (H, W, 3) and pose drawings (B, h, w, 3), both uint8."""
+    unet, rows = pipeline.unet, len(drawings)
+    sources = resize(source.expand(rows, -1, -1, -1), pipeline.config.source_size).to(pipeline.device)
+    drawings = drawings.to(pipeline.device)
+    tokens = unet.source_tokens(source_hidden(pipeline.source_encoder, sources))
+    fused = condition_embedding(
+        pipeline.config.embedding, pipeline.fusion, fusion_embedding(pipeline.fusion, sources), drawings
+    )
+    features = unet.pose_features(to_drawings(resize(drawings, size)))
+    conditions = {
+        "tokens": torch.cat([torch.zeros_like(tokens), tokens, tokens]),
+        "features": torch.cat([torch.zeros_like(features), features, features]),
+        "fused": torch.cat([torch.zeros_like(fused), torch.zeros_like(fused), fused]),
+    }
+
+    def denoiser(latents: Tensor, timestep: Tensor) -> Tensor:
+        null, with_source, with_both = (
+            unet(
+                latents.repeat(3, 1, 1, 1).to(unet.dtype),
+                timestep,
+                unet.source_context(conditions["tokens"]),
+                conditions["features"],
+                conditions["fused"],
+            )
+            .float()
+            .chunk(3)
+        )
+        return null + GUIDANCE * (with_source - null) + GUIDANCE * (with_both - with_source)
+
+    generator = torch.Generator().manual_seed(SEED)
+    noise = torch.randn((rows, *pipeline.noise_shape(size)), generator=generator).to(pipeline.device)
+    latents = sample(denoiser, solver("ddpm", pipeline.scheduler), noise, steps, generator)
+    return decode(pipeline.vae, latents, *size).float()

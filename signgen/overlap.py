@@ -1,0 +1,49 @@
+"""Work that goes on beside the main thread, in order: encoding frames while the next ones are sampled."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from queue import Queue
+from threading import Event, Thread
+from typing import TypeVar
+
+Item = TypeVar("Item")
+DEPTH = 16
+
+
+@contextmanager
+def overlapped(consume: Callable[[Item], None], depth: int = DEPTH) -> Iterator[Callable[[Item], None]]:
+    """A function to hand items to `consume`, which takes them one by one, in their order, in a thread of its own.
+
+    At most `depth` items wait; handing over then waits too, so that memory does not grow. Leaving the block waits for
+    what was handed over. An error of `consume` is raised at the next item or at the block's end; on an error in the
+    block, Ctrl-C included, what still waits is dropped.
+    """
+    items: Queue[list[Item]] = Queue(depth)
+    failures: list[BaseException] = []
+    dropped = Event()
+
+    def work() -> None:
+        while item := items.get():
+            if not failures and not dropped.is_set():
+                try:
+                    consume(item[0])
+                except BaseException as error:
+                    failures.append(error)
+
+    def hand_over(item: Item) -> None:
+        if failures:
+            raise failures[0]
+        items.put([item])
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield hand_over
+    except BaseException:
+        dropped.set()
+        raise
+    finally:
+        items.put([])
+        thread.join()
+    if failures:
+        raise failures[0]
