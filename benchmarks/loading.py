@@ -5,10 +5,12 @@
 
 Both make the same samples (source, target and drawn pose at --size), from MP4 and from folders of PNG, in turns of
 the same run; the table gives the median turn. The last column is measured too: the share of its time that a training
-loop of 10 steps a second at batch 8 waits for samples. `--memory-samples` then draws that many and watches memory.
+loop of 10 steps a second at batch 8 waits for samples. `--memory-samples` then draws that many in this process and
+watches its memory.
 """
 
 import argparse
+import ctypes
 import json
 import statistics
 import tempfile
@@ -162,24 +164,24 @@ def check_same(plain: Dataset, own: Dataset) -> None:
                 raise SystemExit(f"the samples differ in {key}: nothing to compare")
 
 
-def memory_growth(dataset: Dataset, samples: int, workers: int) -> dict[str, float]:
-    """MB of this process and its workers after a tenth of the samples and after all, batches being dropped."""
-    start = time.perf_counter()
-    for count, _ in enumerate(batches(dataset, workers), start=1):
-        if count == samples // BATCH // 10:
-            early = resident_megabytes()
-        if count == samples // BATCH:
-            late = resident_megabytes()
-            break
+def memory_growth(dataset: Dataset, samples: int) -> dict[str, float]:
+    """MB of this process after a tenth of the samples and after all, each sample being dropped."""
+    start, marks = time.perf_counter(), []
+    for n in range(samples):
+        dataset[n]
+        if n + 1 in (samples // 10, samples):
+            marks.append(resident_megabytes())
     seconds = time.perf_counter() - start
-    return {"samples": samples, "seconds": round(seconds, 1), "early_mb": round(early), "late_mb": round(late)}
+    return {"samples": samples, "seconds": round(seconds, 1), "early_mb": round(marks[0]), "late_mb": round(marks[-1])}
 
 
 def resident_megabytes() -> float:
-    """Memory of this process and its children, what they share counted once."""
-    process = psutil.Process()
-    family = [process, *process.children(recursive=True)]
-    return sum(member.memory_full_info().pss for member in family) / 1e6
+    """Memory of this process. The C library gives back first what is free: decoders' buffers of all sizes leave
+    gaps in its heap, which grows for a while without anything being kept."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+    if trim is not None:
+        trim(0)
+    return psutil.Process().memory_info().rss / 1e6
 
 
 def main() -> None:
@@ -211,8 +213,7 @@ def main() -> None:
         ]  # fmt: skip
         result = {"size": arguments.size, "batch": BATCH, "step_seconds": STEP_SECONDS, "rows": rows}
         if arguments.memory_samples:
-            own = datasets["MP4, signgen"]
-            result["memory"] = memory_growth(own, arguments.memory_samples, max(arguments.workers))
+            result["memory"] = memory_growth(datasets["MP4, signgen"], arguments.memory_samples)
     show(result)
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n")

@@ -2,8 +2,8 @@
 
 Pictures, not videos: what is scored is the model's work, without a codec's.
 
-A model stands between the first frame copied, what not moving scores, and the autoencoder alone, the ceiling of any
-model that decodes with it.
+A model stands between the first frame copied, what not moving scores, or warped, what moving it without a model scores,
+and the autoencoder alone, the ceiling of any model that decodes with it.
 """
 
 import time
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from signgen.benchmark.warp import warp_by_points, with_limbs
 from signgen.data import Corpus, DrivenClip, first_frame_protocol
 from signgen.files import atomic_folder, keep_settings
 from signgen.models.autoencoder import decode, encode
@@ -31,6 +32,12 @@ SETTINGS = "row.json"
 def copied(clip: DrivenClip) -> Iterable[np.ndarray]:
     """The first frame, again and again."""
     return repeat(clip.first_frame, len(clip.poses))
+
+
+def warped(clip: DrivenClip) -> Iterator[np.ndarray]:
+    """The first frame, moved by its key points to where each pose has them."""
+    first, *_ = keypoints = [with_limbs(points, clip.poses.skeleton) for points in clip.poses.keypoints]
+    return (warp_by_points(clip.first_frame, first, points) for points in keypoints)
 
 
 def reconstructed(pipeline: SignerPipeline) -> Row:

@@ -11,14 +11,15 @@ from typing import Any
 import torch
 
 from signgen.benchmark.protocol import differences
-from signgen.benchmark.rows import Progress, Row, copied, reconstructed, rendered, write_row
+from signgen.benchmark.rows import Progress, Row, copied, reconstructed, rendered, warped, write_row
 from signgen.benchmark.settings import BenchmarkSettings
 from signgen.config import to_yaml
 from signgen.data import Corpus, open_corpus
 from signgen.errors import UserError
 from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs, write_report
 from signgen.evaluation.pairing import find_clips
-from signgen.evaluation.tables import PublishedRow, read_published
+from signgen.evaluation.report import Comparison
+from signgen.evaluation.tables import PublishedRow, read_published, table_cells
 from signgen.files import atomic_path
 from signgen.models.folder import model_folder
 from signgen.poses import PoseSequence
@@ -52,6 +53,13 @@ class Benchmark:
     def values(self) -> dict[str, dict[str, float]]:
         """Row of ours -> column -> value."""
         return {row: {column: self.value(row, column) for column in self.columns} for row in self.rows}
+
+    def remarks(self) -> list[str]:
+        """What is missing from the table, and why its rows do not quite compare."""
+        subject = list(self.rows.values())[-1]
+        missing = [f"not computed: {name}: {reason}" for name, reason in subject.unavailable.items()]
+        missing += [f"not scored: {reason}" for reason in subject.unscored.values()]
+        return missing + [f"not as published: {warning}" for warning in self.warnings]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, fit for JSON."""
@@ -111,7 +119,12 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
     columns = settings.paper.columns or {n: n for n, quantity in subject.quantities.items() if quantity.better}
     result = Benchmark(columns, published, rows, speeds, differences(settings, subject, sampling))
     write_report(
-        output / "report.html", subject, pairings[settings.subject], poses, f"signgen benchmark: {settings.subject}"
+        output / "report.html",
+        subject,
+        pairings[settings.subject],
+        poses,
+        f"signgen benchmark: {settings.subject}",
+        Comparison(table_cells(published, result.values()), result.remarks()),
     )
     with atomic_path(output / "benchmark.json") as temporary:
         temporary.write_text(json.dumps(result.to_dict(), indent=2) + "\n", encoding="utf-8")
@@ -140,7 +153,10 @@ def render_rows(
     output = Path(settings.output) / "rows"
     origin: dict[str, object] = {"roots": settings.roots, "split": settings.split}
     pairings, speeds, sampling = {}, {}, {}
-    makers: dict[str, tuple[Row, dict[str, object]]] = {"first frame copied": (copied, {})}
+    makers: dict[str, tuple[Row, dict[str, object]]] = {
+        "first frame copied": (copied, {}),
+        "first frame warped": (warped, {}),
+    }
     if not settings.frames or "autoencoder" in settings.calibration:
         folder = model_folder(settings.model)
         pipeline = load_pipeline(folder, settings.device, torch.float32)

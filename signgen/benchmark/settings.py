@@ -7,7 +7,7 @@ from signgen.errors import UserError
 from signgen.metrics import DEFAULT_METRICS
 from signgen.rendering_settings import RenderingSettings
 
-CALIBRATION = ("ground truth", "autoencoder", "first frame copied")
+CALIBRATION = ("ground truth", "autoencoder", "first frame warped", "first frame copied")
 
 
 @dataclass

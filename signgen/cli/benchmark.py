@@ -37,9 +37,4 @@ def describe(result: "Benchmark") -> str:
     """The paper's rows, ours, and why they do not quite compare."""
     from signgen.evaluation.tables import format_rows
 
-    subject = list(result.rows.values())[-1]
-    lines = [format_rows(result.published, result.values()), ""]
-    lines += [f"not computed: {name}: {reason}" for name, reason in subject.unavailable.items()]
-    lines += [f"not scored: {reason}" for reason in subject.unscored.values()]
-    lines += [f"not as published: {warning}" for warning in result.warnings]
-    return "\n".join(lines)
+    return "\n".join([format_rows(result.published, result.values()), "", *result.remarks()])

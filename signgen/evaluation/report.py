@@ -55,13 +55,27 @@ class Example:
     pictures: ShownClip
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The evaluation among others: a table (its header first; the last row is this evaluation's), and remarks on it."""
+
+    cells: list[list[str]]
+    remarks: list[str]
+
+
 def write_report(
-    path: Path, evaluation: Evaluation, pairing: Pairing, poses: Poses | None = None, title: str = "signgen evaluate"
+    path: Path,
+    evaluation: Evaluation,
+    pairing: Pairing,
+    poses: Poses | None = None,
+    title: str = "signgen evaluate",
+    comparison: Comparison | None = None,
 ) -> None:
     """Write the page.
 
     pairing, poses: what was evaluated; the worst and the best clips are read again, for their pictures. Clips are
     ranked by Hand SSIM where it was computed, else by SSIM, else by the first number of which better is known.
+    comparison: a table to begin with.
     """
     ranked_by, ranked = rank(evaluation)
     pairs = {pair.name: pair for pair in pairing.pairs}
@@ -74,6 +88,7 @@ def write_report(
     page = _template().render(
         title=title,
         evaluation=evaluation,
+        comparison=comparison,
         frames=sum(clip.frames for clip in evaluation.clips),
         names=list(evaluation.clips[0].totals),
         speakers=evaluation.by_speaker(),

@@ -48,12 +48,20 @@ def table_with_ours(published: Path, ours: Mapping[str, Mapping[str, float]]) ->
 
 
 def format_rows(published: Sequence[PublishedRow], ours: Mapping[str, Mapping[str, float]]) -> str:
-    """Published rows, if any, and ours, name -> column -> value; the columns are the published ones, else ours."""
+    """Published rows, if any, and ours as text; see `table_cells`."""
+    return format_table(table_cells(published, ours))
+
+
+def table_cells(published: Sequence[PublishedRow], ours: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    """A header, published rows, if any, and ours, name -> column -> value; columns are the published ones, else ours.
+
+    What is not known is an empty cell.
+    """
     columns = list(published[0].cells) if published else list(next(iter(ours.values())))
     rows = [["method", *columns]]
     rows += [[row.method, *(row.cells[column] for column in columns)] for row in published]
     rows += [[name, *(_cell(values.get(column)) for column in columns)] for name, values in ours.items()]
-    return format_table(rows)
+    return rows
 
 
 def format_table(rows: list[list[str]]) -> str:

@@ -28,7 +28,7 @@ def settings(small_corpus: Path, tiny_model: Path, tmp_path: Path) -> BenchmarkS
 
 def test_our_rows_between_those_that_calibrate_them(settings: BenchmarkSettings, tmp_path: Path) -> None:
     found = run_benchmark(settings)
-    assert list(found.rows) == ["ground truth", "autoencoder", "first frame copied", "tiny"]
+    assert list(found.rows) == ["ground truth", "autoencoder", "first frame warped", "first frame copied", "tiny"]
     assert found.value("ground truth", "ssim") == pytest.approx(1)
     assert found.value("first frame copied", "ssim") < 1
     assert math.isnan(found.value("tiny", "psnr"))  # was not asked for
