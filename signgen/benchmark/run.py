@@ -16,7 +16,7 @@ from signgen.benchmark.settings import BenchmarkSettings
 from signgen.config import to_yaml
 from signgen.data import Corpus, open_corpus
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs, write_report
+from signgen.evaluation import ClipPair, Evaluation, MetricFiles, Pairing, Protocol, evaluate_pairs, write_report
 from signgen.evaluation.pairing import find_clips
 from signgen.evaluation.report import Comparison
 from signgen.evaluation.tables import PublishedRow, read_published, table_cells
@@ -103,7 +103,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
     corpus = open_clips(settings)
     poses, output = CorpusPoses(corpus), Path(settings.output)
     pairings, speeds, sampling = render_rows(settings, corpus, progress)
-    rows = {}
+    rows, files = {}, (settings.weights, settings.fid_against)
     for name, pairing in pairings.items():
         rows[name] = evaluate_pairs(
             pairing,
@@ -113,6 +113,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
             device=_metric_device(settings.device),
             progress=partial(_scoring, progress, name),
             rows=output / "scores" / name,
+            files=MetricFiles(*({n: Path(path) for n, path in given.items()} for given in files)),
             speakers={clip.name: clip.speaker for clip in corpus if clip.speaker},
         )
     subject = rows[settings.subject]

@@ -43,6 +43,10 @@ class BenchmarkSettings(RenderingSettings):
     """A tree of clips that some system rendered; empty: `model` renders them."""
     calibration: list[str] = field(default_factory=lambda: list(CALIBRATION))
     metrics: list[str] = field(default_factory=lambda: list(DEFAULT_METRICS))
+    weights: dict[str, str] = field(default_factory=dict)
+    """Network of a metric -> a file of its weights, as `evaluate --weights`."""
+    fid_against: dict[str, str] = field(default_factory=dict)
+    """Name -> a file of features, as `evaluate --fid-against`."""
     start: int = 0
     """The first frame that counts; 1 leaves out the source."""
     resize: bool = False

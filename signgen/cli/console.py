@@ -1,14 +1,16 @@
 """What a verb prints: its result on stdout, progress on stderr."""
 
 import json
+import re
 import sys
 from typing import Annotated, Any
 
 import typer
 
+from signgen.errors import UserError
 from signgen.progress import Meter, track
 
-__all__ = ["Json", "Meter", "announce", "report", "track"]
+__all__ = ["Json", "Meter", "announce", "parse_size", "report", "track"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 
@@ -22,3 +24,13 @@ def announce(what: str) -> None:
     """Say on a terminal what takes seconds before there is anything to count."""
     if sys.stderr.isatty():
         print(f"{what} ...", file=sys.stderr, flush=True)
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """The value of --size, WIDTHxHEIGHT, as (width, height); None where it is not given."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if match is None:
+        raise UserError(f"--size {text}: expected WIDTHxHEIGHT, such as 210x260")
+    return int(match[1]), int(match[2])

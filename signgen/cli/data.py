@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from signgen.cli.console import Json, report
+from signgen.cli.console import Json, parse_size, report, track
 from signgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,6 +81,35 @@ def pairs(
         "seed": None if first_frame else seed,
     }
     report(result, as_json, f"{output}: {written} pairs in {len(corpus)} clips")
+
+
+@app.command()
+def features(
+    root: Root,
+    output: Annotated[Path, typer.Option("--output", "-o", help="*.npz, for `evaluate --fid-against`.")],
+    split: Split = None,
+    layout: Layout = "auto",
+    network: Annotated[Literal["tensorflow", "torchvision"], typer.Option(help="Whose Inception.")] = "tensorflow",
+    weights: Annotated[Path | None, typer.Option(help="The network's file, instead of a package's.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WIDTHxHEIGHT", help="Resize frames (bicubic) to that of generated ones.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Write the Inception features of all frames, for FID against them: their mean, covariance and a sample."""
+    if output.suffix.lower() != ".npz":
+        raise UserError(f"{output}: the output is an archive of numpy; give a name that ends in .npz")
+    corpus = _open(root, split, layout)
+    from signgen.evaluation.corpus_features import write_corpus_features
+    from signgen.metrics import FID
+
+    metric = FID(variant=network, weights=weights).to(device)
+    count = write_corpus_features(
+        output, corpus, metric, parse_size(size), lambda clips, total: track(clips, total, "Features", "clips")
+    )
+    result = {"output": str(output), "frames": count, "clips": len(corpus), "network": metric.network}
+    report(result, as_json, f"{output}: features of {count} frames in {len(corpus)} clips; {metric.network}")
 
 
 def _open(root: str, split: str | None, layout: str) -> "Corpus":

@@ -44,13 +44,21 @@ def evaluate(
     speakers: Annotated[
         Path | None, typer.Option(metavar="TABLE", help="Totals per signer: a CSV with columns name and speaker.")
     ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK=FILE", help="Weights of a metric's network, instead of a package's."),
+    ] = None,
+    fid_against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="FID and KID against these frames too: a file of `data features`."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ...")] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Score generated clips against reference clips, every number with its protocol."""
     if html is not None and (html.suffix.lower() != ".html" or html.is_dir()):
         raise UserError(f"{html}: the report is a page; give a name that ends in .html")
-    from signgen.evaluation import Protocol, evaluate_pairs, pair_clips, write_report
+    from signgen.evaluation import MetricFiles, Protocol, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
 
     names = tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else DEFAULT_METRICS
@@ -64,6 +72,7 @@ def evaluate(
         progress=lambda pairs, total: track(pairs, total, "evaluate", "clips"),
         rows=rows,
         speakers=None if speakers is None else read_speakers(speakers),
+        files=MetricFiles(named_files("--weights", weights), named_files("--fid-against", fid_against)),
     )
     if per_clip is not None:
         result.write_csv(per_clip)
@@ -112,3 +121,16 @@ def read_speakers(path: Path) -> dict[str, str]:
         }
     except (OSError, UnicodeDecodeError, KeyError) as error:
         raise UserError(f"{path}: cannot read a table with columns name and speaker ({error})") from error
+
+
+def named_files(option: str, values: list[str] | None) -> dict[str, Path]:
+    """NAME=FILE, several times, as name -> path. UserError for anything else and for files that do not exist."""
+    found = {}
+    for value in values or []:
+        name, equals, file = value.partition("=")
+        if not (name and equals and file):
+            raise UserError(f"{option} {value}: expected NAME=FILE")
+        if not Path(file).is_file():
+            raise UserError(f"{option} {value}: there is no such file")
+        found[name] = Path(file)
+    return found

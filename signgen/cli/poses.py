@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, report, track
+from signgen.cli.console import Json, parse_size, report, track
 from signgen.errors import UserError
 
 app = typer.Typer(help="Pose files: what is in them, conversion, drawing, smoothing.")
@@ -65,7 +65,7 @@ def convert(
     """Write poses in another format, or another skeleton."""
     import signgen.poses as library
 
-    sequence = library.read_poses(poses, size=_size(size), fps=fps)
+    sequence = library.read_poses(poses, size=parse_size(size), fps=fps)
     if skeleton is not None:
         sequence = library.convert(sequence, skeleton)
     if resample is not None:
@@ -121,7 +121,7 @@ def smooth(
     import signgen.poses as library
     from signgen.poses.smoothing import SMOOTHERS
 
-    sequence = library.read_poses(poses, size=_size(size), fps=fps)
+    sequence = library.read_poses(poses, size=parse_size(size), fps=fps)
     sequence = SMOOTHERS[method](library.fill_gaps(sequence, max_seconds=gaps))
     library.write_poses(sequence, output)
     _written(sequence, output, as_json)
@@ -143,7 +143,7 @@ def draw(
     if output.suffix.lower() != ".mp4":
         raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
     video = open_video(on) if on is not None else None
-    picture_size = _size(size) or (video.size if video else None)
+    picture_size = parse_size(size) or (video.size if video else None)
     sequence = read_poses(poses, size=picture_size, fps=fps or (video.fps if video else None))
     width, height = video.size if video else sequence.size
     drawings = draw_poses(sequence, height, width)
@@ -186,15 +186,6 @@ def _overlaid(frame: Any, drawing: Any) -> Any:
     """The drawing over the frame, as opaque as it is bright: uint8 (H, W, 3) each."""
     opacity = drawing.max(-1, keepdims=True) / 255
     return (frame * (1 - opacity) + drawing * opacity).astype("uint8")
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if match is None:
-        raise UserError(f"--size {text}: expected WIDTHxHEIGHT, such as 210x260")
-    return int(match[1]), int(match[2])
 
 
 def _box(text: str | None) -> tuple[int, int, int, int] | None:

@@ -3,12 +3,13 @@
 from signgen.evaluation.pairing import ClipPair, Pairing, pair_clips
 from signgen.evaluation.report import write_report
 from signgen.evaluation.scores import ClipScores, Evaluation, Score
-from signgen.evaluation.scoring import Protocol, evaluate, evaluate_pairs
+from signgen.evaluation.scoring import MetricFiles, Protocol, evaluate, evaluate_pairs
 
 __all__ = [
     "ClipPair",
     "ClipScores",
     "Evaluation",
+    "MetricFiles",
     "Pairing",
     "Protocol",
     "Score",

