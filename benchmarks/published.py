@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from signgen.data import DrivenClip
 from signgen.fpdm import FPDMPipeline
 from signgen.framing import frame_picture, poses_on_picture
 from signgen.models.autoencoder import decode
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.pixels import resize, to_drawings, to_frames
 from signgen.models.pose_inputs import pose_inputs
+from signgen.poses import PoseSequence
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver
 
@@ -25,10 +25,12 @@ BATCH, STEPS, GUIDANCE, SEED = 10, 20, 2.0, 7
 
 
 @torch.no_grad()
-def published(pipeline: FPDMPipeline, clip: DrivenClip, steps: int = STEPS, batch: int = BATCH) -> Iterator[np.ndarray]:
-    """Frames uint8 (H, W, 3) of a clip, framed as signgen frames them."""
-    size, frame = tuple(pipeline.config.picture_size), clip.first_frame
-    placed = poses_on_picture(clip.poses, width=frame.shape[1], height=frame.shape[0])
+def published(
+    pipeline: FPDMPipeline, frame: np.ndarray, poses: PoseSequence, steps: int = STEPS, batch: int = BATCH
+) -> Iterator[np.ndarray]:
+    """Frames uint8 (H, W, 3) for a first frame and poses, framed as signgen frames them."""
+    size = tuple(pipeline.config.picture_size)
+    placed = poses_on_picture(poses, width=frame.shape[1], height=frame.shape[0])
     framing = frame_picture(frame, placed, size, pipeline.config.sampling.get("fit", "squash"))
     poses, source = framing.poses_to_model(placed), torch.tensor(framing.to_model(frame))
     for start in range(0, len(poses), batch):

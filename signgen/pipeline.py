@@ -32,6 +32,11 @@ class SignerPipeline(DiffusionPipeline, ABC):
         """
         return cls(**load_components(cls, model_folder(path_or_name), dtype))
 
+    @classmethod
+    def without_weights(cls, path_or_name: str | Path) -> Self:
+        """The same on the meta device: sizes without numbers, to count with."""
+        return cls(**load_components(cls, model_folder(path_or_name), torch.float32, weights=False))
+
     @abstractmethod
     def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> Any:
         """What `generate` needs of source frames (B, H, W, 3) uint8 in their own poses, once per video."""

@@ -12,6 +12,7 @@ from PIL import Image
 
 from signgen.errors import UserError
 from signgen.files import atomic_path
+from signgen.flops import device_flops, peak_memory, pipeline_flops
 from signgen.fpdm import FPDMPipeline
 from signgen.models.folder import model_folder, model_index
 from signgen.overlap import overlapped
@@ -73,13 +74,15 @@ def produce(
         with overlapped(write) as hand_over:
             for numbered in enumerate(progress(frames, len(poses), "Rendering")):
                 hand_over(numbered)
+    seconds = time.monotonic() - start
     record = {
         **{name: str(value) for name, value in inputs.items() if value is not None},
         "output": str(output),
         "frames": len(poses),
         "fps": poses.fps,
         "size": size,
-        "seconds": round(time.monotonic() - start, 3),
+        "seconds": round(seconds, 3),
+        **speed(pipeline, folder, len(poses), seconds, dtype, options),
         **origin,
         "seed": seed,
         "device": str(pipeline.device),
@@ -90,6 +93,18 @@ def produce(
     with atomic_path(output.with_name(output.name + ".json")) as beside:
         beside.write_text(json.dumps(record, indent=2) + "\n")
     return record
+
+
+def speed(
+    pipeline: SignerPipeline, folder: Path, frames: int, seconds: float, dtype: torch.dtype, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """Frames a second, peak memory, and for FPDM what share of the device's arithmetic its networks used."""
+    found = {"frames_per_second": round(frames / seconds, 3), "peak_memory_bytes": peak_memory(pipeline.device)}
+    if isinstance(pipeline, FPDMPipeline):
+        sampling = {name: options.get(name) for name in ("steps", "solver", "guidance_source", "guidance_fusion")}
+        flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
+        found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, dtype), 4)
+    return found
 
 
 def pipeline_class(folder: Path) -> type[SignerPipeline]:

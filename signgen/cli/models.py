@@ -26,6 +26,7 @@ def list_models(as_json: Json = False) -> None:
 @app.command()
 def info(
     model: Annotated[str, typer.Argument(help="An embedded model's name, a model folder or a hub id.")],
+    flops: Annotated[bool, typer.Option("--flops", help="Count its arithmetic: per part, video and frame.")] = False,
     as_json: Json = False,
 ) -> None:
     """Describe a model: its parts, their parameters, its picture size and sampling defaults."""
@@ -42,7 +43,28 @@ def info(
         f"{name}: {part['class']}, {part['parameters']:,} parameters, {part['bytes'] / 2**20:.1f} MiB"
         for name, part in parts.items()
     ]
+    if flops:
+        counts = _flops(folder)
+        result["flops"] = counts
+        lines += ["", *(f"{key}: {_list(values)}" for key, values in counts.items())]
     report(result, as_json, "\n".join(lines))
+
+
+def _flops(folder: Path) -> dict[str, dict[str, float]]:
+    """Floating-point operations of one call of each part, and of rendering by the model's own sampling defaults."""
+    from signgen.flops import pipeline_flops
+    from signgen.fpdm import FPDMPipeline
+    from signgen.production import pipeline_class
+
+    if not issubclass(pipeline_class(folder), FPDMPipeline):
+        raise UserError(f"{folder}: arithmetic is counted for FPDM alone; leave out --flops")
+    found = pipeline_flops(FPDMPipeline.without_weights(folder))
+    return {"flops of one call": found.parts, "flops of a video": found.video, "flops of a frame": found.frame}
+
+
+def _list(flops: dict[str, float]) -> str:
+    parts = ", ".join(f"{name} {count / 1e9:,.2f}" for name, count in flops.items())
+    return f"{parts}, together {sum(flops.values()) / 1e9:,.2f} GFLOP"
 
 
 @app.command()

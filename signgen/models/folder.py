@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from signgen.errors import UserError
@@ -66,8 +67,11 @@ def model_index(folder: Path) -> dict[str, Any]:
     return index
 
 
-def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """Components and settings of a pipeline from its folder, as keyword arguments of its constructor."""
+def load_components(pipeline: type, folder: Path, dtype: torch.dtype, weights: bool = True) -> dict[str, Any]:
+    """Components and settings of a pipeline from its folder, as keyword arguments of its constructor.
+
+    weights: False makes its networks on the meta device, where they have sizes only.
+    """
     index = model_index(folder)
     if index.get("_class_name") != pipeline.__name__:
         raise UserError(f"{folder} holds a {index.get('_class_name')}, not a {pipeline.__name__}")
@@ -76,20 +80,31 @@ def load_components(pipeline: type, folder: Path, dtype: torch.dtype) -> dict[st
         if name.startswith("_"):
             continue
         is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
-        values[name] = _load_component(folder, name, value[0], value[1], dtype) if is_component else value
+        if not is_component:
+            values[name] = value
+            continue
+        component, part = _component(folder, name, value[0], value[1])
+        if not issubclass(component, torch.nn.Module):
+            values[name] = component.from_pretrained(part)
+        else:
+            values[name] = load_component(component, part, dtype) if weights else _empty(component, part)
     return values
 
 
-def _load_component(folder: Path, name: str, library: str, class_name: str, dtype: torch.dtype) -> Any:
+def _component(folder: Path, name: str, library: str, class_name: str) -> tuple[type[Any], Path]:
     if library.split(".")[0] not in ("signgen", "diffusers", "transformers"):
         raise UserError(f"{folder}: component {name} asks for code from {library}, which is not loaded")
     part = folder / name
     if not part.is_dir():
         raise UserError(f"{folder}: component {name} is missing")
-    component = getattr(importlib.import_module(library), class_name)
-    if not issubclass(component, torch.nn.Module):
-        return component.from_pretrained(part)
-    return load_component(component, part, dtype)
+    return getattr(importlib.import_module(library), class_name), part
+
+
+def _empty(component: type[Any], folder: Path) -> Any:
+    with torch.device("meta"):
+        if issubclass(component, PreTrainedModel):
+            return component(component.config_class.from_pretrained(folder))
+        return component.from_config(component.load_config(folder))
 
 
 def load_component(

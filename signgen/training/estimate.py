@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
 from signgen.data.pairs import UNIFORMS
+from signgen.flops import PRECISIONS
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import TrainingSettings
 
@@ -150,7 +151,7 @@ def lean_kernels(precision: str) -> Iterator[None]:
     Autocast knows no meta device, and modes that see torch's functions do not see what checkpointing computes anew:
     the functions themselves are exchanged.
     """
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    dtype = PRECISIONS[precision]
     functions: dict[str, Any] = {name: _in_dtype(getattr(F, name), dtype) for name in LOW_PRECISION}
     functions |= {name: _in_dtype(getattr(F, name), torch.float32) for name in FULL_PRECISION}
 

@@ -13,14 +13,15 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from torch.utils.flop_counter import FlopCounterMode
 
 from signgen.config import to_yaml
 from signgen.data import PairDataset, open_corpus
 from signgen.data.pair_lists import read_pair_list
 from signgen.errors import UserError
 from signgen.files import atomic_folder, atomic_path
+from signgen.flops import PRECISIONS, device_flops
 from signgen.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from signgen.training.flops import device_flops, step_flops
 from signgen.training.log import TrainingLog
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import OptimizerSettings, TrainingSettings
@@ -260,13 +261,22 @@ class Trainer:
             raise KeyboardInterrupt
 
 
+def step_flops(objective: Objective, batch: Batch) -> float:
+    """Floating-point operations of forward and backward pass for one sample, counted on one sample of the batch."""
+    single = {name: values[:1] for name, values in batch.items()}
+    with FlopCounterMode(display=False) as counter:
+        objective(single)["loss"].backward()
+    objective.zero_grad(set_to_none=True)
+    return float(counter.get_total_flops())
+
+
 class Speed:
     """Samples a second since the last measurement, and what share of the device's arithmetic they use."""
 
     def __init__(self, objective: Objective, batch: Batch, accelerator: Accelerator, precision: str) -> None:
         with accelerator.autocast():
             self.flops = step_flops(objective, batch)
-        self.limit = device_flops(accelerator.device, precision) * accelerator.num_processes
+        self.limit = device_flops(accelerator.device, PRECISIONS[precision]) * accelerator.num_processes
         self.restart()
 
     def restart(self) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
+from signgen.flops import PRECISIONS
 from signgen.models.presets import Preset, preset
 
-PRECISIONS = ("fp32", "bf16", "fp16")
 DECAYS = ("constant", "cosine", "linear", "step")
 
 

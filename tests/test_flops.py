@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from signgen.flops import count_flops, peak_memory, pipeline_flops
+from signgen.fpdm import FPDMPipeline
+from signgen.models.pose_inputs import PoseInputs
+from signgen.models.presets import PAPER
+
+
+@pytest.fixture(scope="module")
+def paper() -> FPDMPipeline:
+    with torch.device("meta"):
+        return FPDMPipeline.from_preset(PAPER)
+
+
+def test_the_published_parts_arithmetic(paper: FPDMPipeline) -> None:
+    parts = pipeline_flops(paper).parts
+    assert parts["unet"] / 1e12 == pytest.approx(0.923, abs=0.002)  # with 1,297 tokens
+    assert parts["vae"] / 1e12 == pytest.approx(2.515, abs=0.005)
+    assert parts["source_encoder"] / 1e12 == pytest.approx(0.95, abs=0.01)
+    assert parts["fusion"] / 1e12 == pytest.approx(0.16, abs=0.01)
+
+
+def test_stable_diffusions_unet_with_its_own_77_tokens(paper: FPDMPipeline) -> None:
+    unet = paper.unet
+    latents, features = torch.empty(1, 4, 64, 64, device="meta"), torch.zeros(1, 320, 64, 64, device="meta")
+    tokens, fusion = torch.empty(1, 77, 1024, device="meta"), torch.empty(1, 768, device="meta")
+    flops = count_flops(lambda: unet(latents, torch.tensor(1), unet.source_context(tokens), features, fusion))
+    assert flops / 1e12 == pytest.approx(0.804, abs=0.002)
+
+
+def test_a_frame_takes_its_steps_and_branches(paper: FPDMPipeline) -> None:
+    guided, unguided = (
+        pipeline_flops(paper, steps=steps, guidance_source=weight, guidance_fusion=weight)
+        for steps, weight in ((20, 2.0), (4, 1.0))
+    )
+    assert guided.video == unguided.video
+    assert guided.frame["vae"] == unguided.frame["vae"]
+    one_step = unguided.frame["unet"] / 4
+    assert one_step < guided.parts["unet"]  # keys and values are there already
+    assert 1.8 < guided.frame["unet"] / 20 / one_step < 2  # the null branch has no cross-attention
+    assert guided.of_video(10) == sum(guided.video.values()) + 10 * sum(guided.frame.values())
+
+
+def test_the_sum_is_what_rendering_executes(tiny_pipeline: FPDMPipeline, tmp_path: Path) -> None:
+    tiny_pipeline.save_pretrained(tmp_path)
+    pipeline = FPDMPipeline.without_weights(tmp_path)
+    size, frames = (52, 42), torch.zeros(2, 52, 42, 3, dtype=torch.uint8, device="meta")
+    noise = torch.zeros(2, *pipeline.noise_shape(size), device="meta")
+
+    def render() -> torch.Tensor:
+        options = pipeline.sampling_options(steps=3)
+        return pipeline.generate(pipeline.encode_source(frames[:1]), PoseInputs(frames), noise, size=size, **options)
+
+    assert count_flops(render) == pytest.approx(pipeline_flops(pipeline, steps=3).of_video(2), rel=1e-6)
+
+
+def test_memory_in_use() -> None:
+    before = peak_memory(torch.device("cpu"))
+    held = torch.ones(50_000_000)
+    assert peak_memory(torch.device("cpu")) >= max(before, held.nbytes)
