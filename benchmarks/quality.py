@@ -27,7 +27,7 @@ from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import DrivenClip, first_frame_protocol
 from signgen.errors import UserError
 from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.poses import draw_pose
 from signgen.production import load_pipeline
 from signgen.provenance import model_hash

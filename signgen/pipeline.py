@@ -11,7 +11,8 @@ from diffusers import DiffusionPipeline
 from torch import Tensor
 
 from signgen.errors import UserError
-from signgen.models.folder import load_components, model_folder
+from signgen.models.folder import load_components
+from signgen.models.location import model_folder
 from signgen.models.pose_inputs import PoseInputs
 
 

@@ -14,7 +14,8 @@ from signgen.errors import UserError
 from signgen.files import atomic_path
 from signgen.flops import device_flops, peak_memory, pipeline_flops
 from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import model_folder, model_index
+from signgen.models.folder import model_index
+from signgen.models.location import model_folder
 from signgen.overlap import overlapped
 from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence

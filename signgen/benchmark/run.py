@@ -21,7 +21,7 @@ from signgen.evaluation.pairing import find_clips
 from signgen.evaluation.report import Comparison
 from signgen.evaluation.tables import PublishedRow, read_published, table_cells
 from signgen.files import atomic_path
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.poses import PoseSequence
 from signgen.production import load_pipeline
 from signgen.provenance import model_hash

@@ -16,7 +16,7 @@ app = typer.Typer(help="The models at hand.")
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the embedded models."""
-    from signgen.models.folder import embedded_models, model_folder
+    from signgen.models.location import embedded_models, model_folder
 
     found = {name: _size(model_folder(name)) for name in embedded_models()}
     text = "\n".join(f"{name}  {size / 2**20:.1f} MiB" for name, size in found.items())
@@ -30,7 +30,7 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Describe a model: its parts, their parameters, its picture size and sampling defaults."""
-    from signgen.models.folder import model_folder
+    from signgen.models.location import model_folder
     from signgen.provenance import model_hash
 
     folder = model_folder(model)

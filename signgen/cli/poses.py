@@ -34,7 +34,7 @@ def info(poses: Source, as_json: Json = False) -> None:
         drawn = read_drawn_poses(file)
         drawn_result = {"path": poses, "format": "drawn poses", "frames": len(drawn), "size": drawn.size}
         return report(
-            drawn_result, as_json, f"{poses}: drawn poses, {len(drawn)} frames {_x(drawn.size)}, no key points"
+            drawn_result, as_json, f"{poses}: drawn poses, {_frames(len(drawn))} {_x(drawn.size)}, no key points"
         )
     names = [own for own in list_sequences(file) if own]
     if name is None and len(names) > 1:
@@ -45,7 +45,7 @@ def info(poses: Source, as_json: Json = False) -> None:
     size = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
     rate = f"{result['fps']:g} fps" if result["fps"] else "at a rate that the file does not say"
     found = ", ".join(f"{part} {share:.0%}" for part, share in result["found"].items())
-    text = f"{result['format']}, {result['layout']}, {result['frames']} frames {size}, {rate}"
+    text = f"{result['format']}, {result['layout']}, {_frames(result['frames'])} {size}, {rate}"
     report(result, as_json, f"{poses}: {text}\nfound: {found}")
 
 
@@ -82,7 +82,11 @@ def extract(
     output: Output,
     estimator: Annotated[Literal["mediapipe", "mmpose"], typer.Option(help="An optional package each.")] = "mediapipe",
     person: Annotated[
-        str | None, typer.Option(metavar="X,Y,WIDTH,HEIGHT", help="Look into this box, where several people are seen.")
+        str | None,
+        typer.Option(
+            metavar="X,Y,WIDTH,HEIGHT|POSES",
+            help="Where several people are seen: the box to look into, or a file of rough poses to look around.",
+        ),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="mmpose: another model's configuration.")] = None,
     checkpoint: Annotated[str | None, typer.Option(help="mmpose: weights, by path or URL.")] = None,
@@ -90,19 +94,20 @@ def extract(
     as_json: Json = False,
 ) -> None:
     """Find the poses in a video."""
-    from signgen.poses import extraction, write_poses
+    from signgen.poses import extraction, read_poses, write_poses
     from signgen.poses.writers import check_output
     from signgen.video import open_video
 
     check_output(output)
     box = _box(person)
     with open_video(video) as reader:
+        where = read_poses(person, size=reader.size) if person and box is None else box
         if estimator == "mediapipe":
             model = extraction.mediapipe_estimator()
         else:
             model = extraction.mmpose_estimator(config, checkpoint or extraction.HRNET_CHECKPOINT, device)
         with model as estimate:
-            sequence = extraction.extract_poses(reader, estimate, box, track)
+            sequence = extraction.extract_poses(reader, estimate, where, track)
     write_poses(sequence, output)
     _written(sequence, output, as_json)
 
@@ -178,6 +183,10 @@ def _described(raw: Any) -> dict[str, Any]:
     }
 
 
+def _frames(count: int) -> str:
+    return f"{count} {'frame' if count == 1 else 'frames'}"
+
+
 def _x(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
@@ -189,11 +198,14 @@ def _overlaid(frame: Any, drawing: Any) -> Any:
 
 
 def _box(text: str | None) -> tuple[int, int, int, int] | None:
-    if text is None:
+    """The value of --person as a box; None where it is not given, or is a pose file."""
+    from signgen.poses.formats import split_name
+
+    if text is None or split_name(text)[0].exists():
         return None
     match = re.fullmatch(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})", text)
     if match is None:
-        raise UserError(f"--person {text}: expected X,Y,WIDTH,HEIGHT, such as 100,0,300,400")
+        raise UserError(f"--person {text}: expected X,Y,WIDTH,HEIGHT, such as 100,0,300,400, or a pose file")
     return int(match[1]), int(match[2]), int(match[3]), int(match[4])
 
 

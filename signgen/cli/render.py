@@ -18,7 +18,8 @@ def render(
     poses: Annotated[
         Path,
         typer.Argument(
-            metavar="POSES", help="A pose file, FILE::NAME, a folder of one JSON file a frame, or a video of a signer."
+            metavar="POSES",
+            help="A pose file, FILE::NAME, a folder of one JSON file a frame, or a video (or its frames).",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.mp4", help="The video to write.")],
@@ -86,10 +87,11 @@ def render(
 
     Steps, solver, guidance and fit are the model's own where they are not given.
     """
+    from signgen.models.location import model_folder
     from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
     from signgen.video import open_video, read_first_frame
 
-    kept = _frame_range(frames)
+    kept, folder = _frame_range(frames), model_folder(model)
     check_output(output, inputs=[frame, poses, source_pose, side_by_side])
     picture = read_first_frame(frame)
     sequence, offset = driving_poses(
@@ -100,11 +102,10 @@ def render(
     announce(f"Loading {model}")
     import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
 
-    from signgen.models.folder import model_folder
     from signgen.production import Driving, pipeline_class, produce
 
     own_pose = None
-    if pipeline_class(model_folder(model)).needs_source_pose:
+    if pipeline_class(folder).needs_source_pose:
         own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator)
     result = produce(
         picture,

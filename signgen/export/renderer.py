@@ -15,7 +15,7 @@ from signgen.errors import UserError
 from signgen.export.gate import GateKeeper, Scores
 from signgen.export.orders import Order
 from signgen.export.settings import ExportSettings
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.production import load_pipeline
 from signgen.provenance import model_hash, provenance
 from signgen.rendering import render

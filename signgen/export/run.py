@@ -17,7 +17,7 @@ from signgen.export.settings import ExportSettings
 from signgen.export.store import Row, Store
 from signgen.export.workers import Workers, local_workers
 from signgen.files import atomic_path, keep_settings
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.provenance import model_hash
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them

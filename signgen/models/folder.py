@@ -8,40 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from signgen.errors import UserError
-
-EMBEDDED = Path(__file__).parent.parent / "assets" / "models"
-
-
-def embedded_models() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(index.parent.name for index in EMBEDDED.glob("*/model_index.json"))
-
-
-def model_folder(path_or_name: str | Path) -> Path:
-    """The folder of a model given by path, by embedded name or by hub id. Raises UserError where there is none."""
-    if (EMBEDDED / path_or_name / "model_index.json").exists() and "/" not in str(path_or_name):
-        return EMBEDDED / path_or_name
-    path = Path(path_or_name)
-    if (path / "model_index.json").exists():
-        return path
-    if path.exists():
-        raise UserError(f"{path} is not a model folder: it has no model_index.json")
-    names = ", ".join(embedded_models())
-    if str(path_or_name).count("/") != 1 or str(path_or_name).startswith((".", "/")):
-        raise UserError(f"unknown model {str(path_or_name)!r}: give a model folder, a hub id (owner/name) or: {names}")
-    try:
-        return Path(snapshot_download(str(path_or_name), allow_patterns=["*.json", "*.safetensors"]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
-        raise UserError(
-            f"model {str(path_or_name)!r} is no folder here and could not be fetched from the hub "
-            f"({type(error).__name__}): download it and give the folder's path"
-        ) from error
+from signgen.models.location import embedded_models, model_folder  # noqa: F401  (they belong to a folder as well)
 
 
 @contextmanager

@@ -55,7 +55,12 @@ class DrawnPoses:
 
 def read_drawn_poses(path: str | Path, fps: float | None = None) -> DrawnPoses:
     """Read a folder of pose drawings. UserError if it has none, or if they are no drawings on black."""
-    reader = ImageFolder(path)
-    if (reader[0].max(-1) < DARK_LEVEL).mean() < DARK_SHARE:
+    if not holds_drawings(path):
         raise UserError(f"{path}: these pictures are no drawings of poses; extract poses from them first")
+    reader = ImageFolder(path)
     return DrawnPoses(reader, range(len(reader)), fps or FOLDER_FPS)
+
+
+def holds_drawings(path: str | Path) -> bool:
+    """Whether the first picture of a folder is mostly black. UserError where the folder holds no pictures."""
+    return float((ImageFolder(path)[0].max(-1) < DARK_LEVEL).mean()) >= DARK_SHARE

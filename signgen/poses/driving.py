@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from signgen.poses.alignment import align
+from signgen.poses.drawn import holds_drawings
 from signgen.poses.extraction import ESTIMATORS, Progress, estimate_picture, extract_poses
-from signgen.poses.formats import read_poses
+from signgen.poses.formats import holds_pictures, read_poses
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
 from signgen.video import is_video, open_video
@@ -25,16 +26,16 @@ def driving_poses(
     align_to: Path | None = None,
     estimator: str = "mediapipe",
 ) -> tuple[PoseSequence, float]:
-    """The poses of a pose file or a video, ready to drive the signer of `picture`, uint8 (H, W, 3).
+    """The poses of a pose file or a video (or a folder of its frames), ready to drive the signer of `picture`.
 
     Also returns where in the file they begin, in seconds.
 
-    frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short gaps are filled first.
-    align_to: a pose file whose first frame is the pose in `picture`, or `ESTIMATE` to estimate it. estimator: of poses
-    in videos and pictures. Raises UserError for anything that cannot be read, found or fitted.
+    picture: uint8 (H, W, 3). frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short
+    gaps are filled first. align_to: a pose file whose first frame is the pose in `picture`, or `ESTIMATE` to estimate
+    it. estimator: of poses in videos and pictures. Raises UserError for anything that cannot be read, found or fitted.
     """
     size = (picture.shape[1], picture.shape[0])
-    if is_video(path):
+    if is_video(path) or (holds_pictures(path) and not holds_drawings(path)):
         with open_video(path) as video, ESTIMATORS[estimator]() as estimate:
             poses = extract_poses(video, estimate, progress=progress)
     else:

@@ -35,6 +35,8 @@ HRNET_CHECKPOINT = (
     "https://download.openmmlab.com/mmpose/top_down/hrnet/hrnet_w48_coco_wholebody_384x288_dark-f5726563_20200918.pth"
 )
 
+BOX_MARGIN = 0.125  # of the longer side, at each end: mmpose trains its top-down models on boxes 1.25 times as large
+
 # Packages that mmpose imports for training and evaluation only, and that are hard to install.
 UNUSED_BY_INFERENCE = {
     "xtcocotools": ("xtcocotools.coco", "xtcocotools.cocoeval", "xtcocotools.mask"),
@@ -45,16 +47,18 @@ UNUSED_BY_INFERENCE = {
 def extract_poses(
     video: VideoReader,
     estimate: Estimate,
-    person: Box | None = None,
+    person: Box | PoseSequence | None = None,
     progress: Progress = lambda frames, count, what: frames,
 ) -> PoseSequence:
     """Estimate the poses of one person in every frame.
 
-    Where several people are seen, `person` is the box (x, y, width, height) to look into. Raises UserError where the
-    box lies outside the picture, or nobody is found in any frame.
+    Where several people are seen, `person` is the box (x, y, width, height) to look into, or rough poses of the same
+    frames, around which to look. Raises UserError where the box lies outside the picture, the rough poses are not as
+    many as the frames, or nobody is found in any frame.
     """
-    box = _checked_box(person, video.size)
-    poses = [_in_box(frame, estimate, box) for frame in progress(video, len(video), "Extracting poses")]
+    boxes = _boxes(person, video)
+    frames = progress(video, len(video), "Extracting poses")
+    poses = [_in_box(frame, estimate, box) for frame, box in zip(frames, boxes, strict=True)]
     return _found(np.stack(poses), video.size, video.fps)
 
 
@@ -157,6 +161,27 @@ def _in_box(frame: np.ndarray, estimate: Estimate, box: Box) -> np.ndarray:
     points = estimate(frame[y : y + height, x : x + width])
     points[points[:, 2] > 0, :2] += (x, y)
     return points
+
+
+def _boxes(person: Box | PoseSequence | None, video: VideoReader) -> list[Box]:
+    """Where to look, frame by frame."""
+    if not isinstance(person, PoseSequence):
+        return [_checked_box(person, video.size)] * len(video)
+    if len(person) != len(video):
+        raise UserError(f"{len(person)} rough poses for {len(video)} frames")
+    return [_box_around(points, video.size) for points in person.scaled_to(video.size).keypoints]
+
+
+def _box_around(points: np.ndarray, size: tuple[int, int]) -> Box:
+    """The box of the present points (K, 3) with a margin all around; the whole picture where there are none in it."""
+    present = points[points[:, 2] > 0, :2]
+    if not len(present):
+        return (0, 0, *size)
+    margin = BOX_MARGIN * np.ptp(present, 0).max()
+    low = np.clip(np.floor(present.min(0) - margin), 0, size).astype(int).tolist()
+    high = np.clip(np.ceil(present.max(0) + margin), 0, size).astype(int).tolist()
+    width, height = high[0] - low[0], high[1] - low[1]
+    return (low[0], low[1], width, height) if min(width, height) > 0 else (0, 0, *size)
 
 
 def _checked_box(person: Box | None, size: tuple[int, int]) -> Box:

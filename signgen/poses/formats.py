@@ -104,7 +104,10 @@ def _read_folder(path: Path) -> Sequences:
     if files:
         return read_frames([file.read_bytes() for file in files])
     if holds_pictures(path):
-        raise UserError("a folder of pictures holds no key points; drawn poses are read by read_drawn_poses")
+        raise UserError(
+            "pictures hold no key points: drawings of poses cannot be read back, only shown to a model that was "
+            "trained on such drawings (read_drawn_poses); `signgen poses extract` finds poses in pictures of a signer"
+        )
     raise UserError("the folder holds no JSON files of poses")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from signgen.data import open_corpus
 from signgen.errors import UserError
-from signgen.models.folder import embedded_models
+from signgen.models.location import embedded_models
 from signgen.training.settings import TrainingSettings
 
 MODELS = (

@@ -214,9 +214,9 @@ class Trainer:
     def run(self, report: Report) -> None:
         """Train to the last step, the time limit or a signal; what was reached is checkpointed in every case."""
         settings, accelerator = self.settings, self.accelerator
-        log = self.open_log() if accelerator.is_main_process else None
         validation = self.validation_batches() if accelerator.is_main_process else []
         loader = self.loader()
+        log = self.open_log() if accelerator.is_main_process else None  # a corpus that cannot be read leaves no folder
         self.objective.train()
         speed: Speed | None = None
         started, saved, pending = time.monotonic(), self.step, []

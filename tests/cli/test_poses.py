@@ -60,7 +60,7 @@ def test_info_lists_the_sequences_of_a_file_of_many(cli: Cli, tmp_path: Path, po
 
 def test_info_knows_drawn_poses(cli: Cli, tmp_path: Path) -> None:
     Image.new("RGB", (30, 40)).save(tmp_path / "0.png")
-    assert "drawn poses, 1 frames 30x40, no key points" in cli("poses", "info", tmp_path).out
+    assert "drawn poses, 1 frame 30x40, no key points" in cli("poses", "info", tmp_path).out
 
 
 def test_convert(cli: Cli, tmp_path: Path, pose_file: Path, poses: PoseSequence) -> None:

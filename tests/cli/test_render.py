@@ -17,7 +17,7 @@ from signgen.cli import demo as demo_verb
 from signgen.cli import render as render_verb
 from signgen.fpdm import FPDMPipeline
 from signgen.framing import FITS
-from signgen.models import folder as model_folder
+from signgen.models import location as model_folder
 from signgen.provenance import model_hash
 from signgen.sampling.solvers import SOLVERS
 from signgen.video import VideoWriter, open_video, read_image

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from signgen.errors import UserError
-from signgen.poses import align, read_poses
+from signgen.poses import PoseSequence, align, read_poses
 from signgen.poses.extraction import estimate_picture, extract_poses, mediapipe_estimator, mmpose_estimator
 from signgen.video import VideoReader, open_video
 
@@ -43,6 +43,21 @@ def test_every_frame_is_estimated_at_the_videos_rate():
 def test_a_persons_box_is_looked_into():
     poses = extract_poses(Frames(), centre, person=(30, 10, 20, 30))
     assert poses.positions[2, 7].tolist() == [40, 25]
+
+
+def test_rough_poses_say_where_to_look():
+    points = np.zeros((3, 133, 3), np.float32)
+    points[0, 5], points[0, 6] = (20, 10, 1), (36, 26, 1)  # 16 pixels apart: a margin of two all around
+    points[1, 5], points[1, 6] = (60, 40, 1), (70, 50, 1)  # leaves the picture
+    poses = extract_poses(Frames(), corner, person=PoseSequence(points, (64, 48), 25, "coco-wholebody-133"))
+    assert poses.positions[:, 0].tolist() == [[18, 8], [58, 38], [0, 0]]
+    with pytest.raises(UserError, match="2 rough poses for 3 frames"):
+        extract_poses(Frames(), corner, person=PoseSequence(points[:2], (64, 48), 25, "coco-wholebody-133"))
+
+
+def corner(frame: np.ndarray) -> np.ndarray:
+    """All points in the upper left corner of what is seen."""
+    return np.tile([0.0, 0.0, 1.0], (133, 1))
 
 
 @pytest.mark.parametrize("box", [(-1, 0, 5, 5), (0, 0, 65, 5), (60, 0, 5, 5), (0, 0, 0, 5)])

@@ -96,6 +96,12 @@ def test_validation_scores_and_shows_the_dev_split(
     assert list((tmp_path / "run" / "tensorboard").iterdir())
 
 
+def test_a_corpus_that_is_not_there_leaves_no_folder(train_tiny: TrainTiny, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such corpus folder"):
+        train_tiny("autoencoder", tmp_path / "run", f"data.roots=[{tmp_path / 'nowhere'}]")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_is_not_overwritten(train_tiny: TrainTiny, tmp_path: Path) -> None:
     train_tiny("autoencoder", tmp_path / "run", "steps=1")
     with pytest.raises(UserError, match="holds a run already"):
