@@ -89,6 +89,19 @@ def device_flops(device: torch.device, dtype: torch.dtype) -> float:
     return 2 * edge**3 / best
 
 
+def fastest_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device has instructions for it, else float32.
+
+    By the instructions and not by a measurement, which on a busy machine would give one seed two videos.
+    """
+    if device.type == "cuda":
+        has = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        cpu = device.type == "cpu"
+        has = cpu and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return torch.bfloat16 if has else torch.float32
+
+
 def synchronize(device: torch.device) -> None:
     """Wait until the device has done what it was given."""
     if device.type == "cuda":

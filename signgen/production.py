@@ -12,7 +12,7 @@ from PIL import Image
 
 from signgen.errors import UserError
 from signgen.files import atomic_path
-from signgen.flops import device_flops, peak_memory, pipeline_flops
+from signgen.flops import device_flops, fastest_dtype, peak_memory, pipeline_flops
 from signgen.fpdm import FPDMPipeline
 from signgen.models.folder import model_index
 from signgen.models.location import model_folder
@@ -39,7 +39,7 @@ def produce(
     model: str = "mini",
     seed: int = 0,
     device: str = "auto",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     driving: "Driving | None" = None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def produce(
         source_pose: its first frame is the signer's own pose in `picture`, which PCDMs need.
         model: an embedded model's name, a model folder or a hub id.
         device: "auto" takes CUDA where there is one.
+        dtype: of the networks; None takes bfloat16 where it is faster.
         driving: a video to put on the left.
         options: those of `signgen.rendering.render`; None leaves the choice to the model.
 
@@ -83,11 +84,11 @@ def produce(
         "fps": poses.fps,
         "size": size,
         "seconds": round(seconds, 3),
-        **speed(pipeline, folder, len(poses), seconds, dtype, options),
+        **speed(pipeline, folder, len(poses), seconds, options),
         **origin,
         "seed": seed,
         "device": str(pipeline.device),
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": str(pipeline.dtype).removeprefix("torch."),
         **pipeline.config.sampling,
         **{name: value for name, value in options.items() if value is not None},
     }
@@ -97,14 +98,14 @@ def produce(
 
 
 def speed(
-    pipeline: SignerPipeline, folder: Path, frames: int, seconds: float, dtype: torch.dtype, options: Mapping[str, Any]
+    pipeline: SignerPipeline, folder: Path, frames: int, seconds: float, options: Mapping[str, Any]
 ) -> dict[str, float]:
     """Frames a second, peak memory, and for FPDM what share of the device's arithmetic its networks used."""
     found = {"frames_per_second": round(frames / seconds, 3), "peak_memory_bytes": peak_memory(pipeline.device)}
     if isinstance(pipeline, FPDMPipeline):
         sampling = {name: options.get(name) for name in ("steps", "solver", "guidance_source", "guidance_fusion")}
         flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
-        found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, dtype), 4)
+        found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, pipeline.dtype), 4)
     return found
 
 
@@ -116,8 +117,11 @@ def pipeline_class(folder: Path) -> type[SignerPipeline]:
     return PIPELINES[name]
 
 
-def load_pipeline(folder: Path, device: str, dtype: torch.dtype) -> SignerPipeline:
-    """The pipeline of a model folder on a device. Raises UserError for a device that is not there."""
+def load_pipeline(folder: Path, device: str, dtype: torch.dtype | None = None) -> SignerPipeline:
+    """The pipeline of a model folder on a device, in the faster precision where none is given.
+
+    Raises UserError for a device that is not there.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -125,7 +129,8 @@ def load_pipeline(folder: Path, device: str, dtype: torch.dtype) -> SignerPipeli
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"device {device!r} cannot be used here: {reason}") from error
-    return pipeline_class(folder).from_pretrained(folder, dtype=dtype).to(device)
+    chosen = dtype or fastest_dtype(torch.device(device))
+    return pipeline_class(folder).from_pretrained(folder, dtype=chosen).to(device)
 
 
 class Driving:

@@ -1,12 +1,17 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from signgen.flops import count_flops, peak_memory, pipeline_flops
+from signgen.cli.demo import EXAMPLE
+from signgen.flops import count_flops, fastest_dtype, peak_memory, pipeline_flops
 from signgen.fpdm import FPDMPipeline
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import PAPER
+from signgen.poses import read_poses
+from signgen.rendering import render
+from signgen.video import read_image
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +66,24 @@ def test_memory_in_use() -> None:
     before = peak_memory(torch.device("cpu"))
     held = torch.ones(50_000_000)
     assert peak_memory(torch.device("cpu")) >= max(before, held.nbytes)
+
+
+@pytest.mark.parametrize(("has", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_cpu_takes_the_precision_it_has_instructions_for(
+    monkeypatch: pytest.MonkeyPatch, has: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: has)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    assert fastest_dtype(torch.device("cpu")) is dtype
+    assert fastest_dtype(torch.device("mps")) is torch.float32
+
+
+@pytest.mark.slow
+def test_bfloat16_costs_less_than_a_level() -> None:
+    frame, poses = read_image(EXAMPLE / "source.png"), read_poses(EXAMPLE / "poses.npz")[:6:3]
+    full, half = (
+        np.stack(list(render(FPDMPipeline.from_pretrained("mini", dtype=dtype), frame, poses))).astype(int)
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert np.abs(full - half).mean() < 0.5
+    assert np.percentile(np.abs(full - half), 99) <= 2

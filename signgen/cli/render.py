@@ -62,7 +62,10 @@ def render(
     ] = "mediapipe",
     batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames at a time.")] = None,
     device: Device = "auto",
-    dtype: Annotated[Literal["float32", "float16", "bfloat16"], typer.Option()] = "float32",
+    dtype: Annotated[
+        Literal["auto", "float32", "float16", "bfloat16"],
+        typer.Option(help="Of the networks. auto: bfloat16 where this machine is faster in it."),
+    ] = "auto",
     side_by_side: Annotated[
         Path | None,
         typer.Option(metavar="DRIVING", help="Put this video, the one POSES come from, on the left."),
@@ -123,7 +126,7 @@ def render(
         model=model,
         seed=seed,
         device=device,
-        dtype=getattr(torch, dtype),
+        dtype=None if dtype == "auto" else getattr(torch, dtype),
         driving=None if driving is None else Driving(driving, offset, sequence),
         steps=steps,
         solver=solver,
