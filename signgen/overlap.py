@@ -1,6 +1,8 @@
-"""Work that goes on beside the main thread, in order: encoding frames while the next ones are sampled."""
+"""Work that goes on beside the main thread, in order: encoding frames while the next ones are sampled, and reading the
+next ones while frames are scored."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Queue
 from threading import Event, Thread
@@ -47,3 +49,13 @@ def overlapped(consume: Callable[[Item], None], depth: int = DEPTH) -> Iterator[
         thread.join()
     if failures:
         raise failures[0]
+
+
+def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The items in their order, each taken in a thread of its own while the one before is in use."""
+    end: list[Item] = []
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, items, end)
+        while (item := waiting.result()) is not end:
+            waiting = pool.submit(next, items, end)
+            yield item  # type: ignore[misc]  # only `end` is a list of items

@@ -1,9 +1,11 @@
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from signgen.overlap import overlapped
+from signgen.errors import UserError
+from signgen.overlap import overlapped, read_ahead
 
 
 def test_items_are_taken_in_order_by_another_thread_before_the_block_is_left() -> None:
@@ -63,3 +65,32 @@ def test_what_waits_is_dropped_when_the_block_fails(error: type[BaseException]) 
             hand_over(item)
         raise error
     assert len(taken) < 50
+
+
+def test_reading_is_one_item_ahead_and_in_order() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(4):
+            taken.append(number)
+            yield number
+
+    ahead = read_ahead(items())
+    assert next(ahead) == 0
+    assert list(ahead) == [1, 2, 3]
+    assert taken == [0, 1, 2, 3]
+    started = read_ahead(items())
+    next(started)
+    started.close()  # what was taken ahead is dropped
+    assert taken[4:] in ([0], [0, 1])
+
+
+def test_an_error_of_reading_comes_at_its_place() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise UserError("broken")
+
+    ahead = read_ahead(items())
+    assert next(ahead) == 1
+    with pytest.raises(UserError, match="broken"):
+        next(ahead)

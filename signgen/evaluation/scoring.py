@@ -21,6 +21,7 @@ from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pai
 from signgen.evaluation.rows import StoredRows
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
 from signgen.metrics import DEFAULT_METRICS, METRICS, NETWORKS, AveragedMetric, FrameMetric
+from signgen.overlap import read_ahead
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.video import VideoReader, open_video
 
@@ -256,13 +257,16 @@ def _check_pair(pair: ClipPair, generated: VideoReader, reference: VideoReader, 
 
 
 def _chunks(generated: VideoReader, reference: VideoReader, protocol: Protocol) -> Iterator[tuple[Tensor, Tensor]]:
-    """Consecutive frames of both, uint8 (F, H, W, 3)."""
+    """Consecutive frames of both, uint8 (F, H, W, 3), each side decoded in a thread of its own while others score."""
     width, height = reference.size
-    ours = (resized(frame, reference.size) for frame in islice(generated, protocol.start, None))
-    both = zip(ours, islice(reference, protocol.start, None), strict=True)
-    while chunk := list(islice(both, max(1, CHUNK_PIXELS // (width * height)))):
-        a, b = (torch.from_numpy(np.stack(frames)) for frames in zip(*chunk, strict=True))
-        yield a, b
+    length = max(1, CHUNK_PIXELS // (width * height))
+
+    def chunks(reader: VideoReader) -> Iterator[Tensor]:
+        frames = (resized(frame, reference.size) for frame in islice(reader, protocol.start, None))
+        while chunk := list(islice(frames, length)):
+            yield torch.from_numpy(np.stack(chunk))
+
+    return zip(read_ahead(chunks(generated)), read_ahead(chunks(reference)), strict=True)
 
 
 def resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

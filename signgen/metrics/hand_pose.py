@@ -15,6 +15,10 @@ from signgen.metrics.averages import AveragedMetric, Quantity
 from signgen.metrics.hand_estimators import JOINTS, MIDDLE_KNUCKLE, HandEstimator, MediaPipeHands
 from signgen.metrics.hands import MIDDLE_KNUCKLES, hand_patches, hand_present, patch_corners, patch_size
 
+PARTS = {"wrist": slice(0, 1)} | {
+    name: slice(1 + 4 * finger, 5 + 4 * finger)
+    for finger, name in enumerate(("thumb", "index", "middle", "ring", "little"))
+}
 CONTEXT = 2.5  # times the patch of Hand SSIM: MediaPipe does not find a hand that fills the picture
 
 
@@ -59,6 +63,7 @@ class HandPE(AveragedMetric):
             (
                 Quantity("hand-pe", f"mean Euclidean, by {self.estimator.name}", "lower", "px", "joint"),
                 Quantity("hand-pe-l1", "the same as |dx| + |dy|", "lower", "px", "joint"),
+                *(Quantity(f"hand-pe-{part}", "hand-pe of these joints", "lower", "px", "joint") for part in PARTS),
                 Quantity("hands-found", "hands found near the reference's middle knuckle", "higher", "", "hand"),
                 Quantity("hands-found-reference", "the same in the reference", "", "", "hand"),
                 Quantity("hand-jitter", "mean acceleration of the joints", "", "px", "joint"),
@@ -75,7 +80,7 @@ class HandPE(AveragedMetric):
         present = hand_present(keypoints, *reference.shape[1:3]).cpu()
         hands = torch.stack([find_hands(f, keypoints, self.estimator) for f in (generated, reference)])
         difference = hands[0] - hands[1]
-        difference = difference[~difference.isnan()].view(-1, 2)
+        difference = difference[~difference.isnan().flatten(2).any(-1)]  # (hands found in both, 21, 2)
         run = torch.cat([self._before, hands], 1)
         self._before = run[:, -2:]
         ours, theirs = (jitter(frames) for frames in run)
@@ -83,6 +88,7 @@ class HandPE(AveragedMetric):
         return {
             "hand-pe": difference.norm(dim=-1),
             "hand-pe-l1": difference.abs().sum(-1),
+            **{f"hand-pe-{part}": difference[:, joints].norm(dim=-1) for part, joints in PARTS.items()},
             "hands-found": found,
             "hands-found-reference": found_reference,
             "hand-jitter": ours,

@@ -8,7 +8,7 @@ from torch import Tensor
 from signgen.errors import UserError
 from signgen.metrics import HandPE
 from signgen.metrics.hand_estimators import MediaPipeHands
-from signgen.metrics.hand_pose import find_hands, jitter
+from signgen.metrics.hand_pose import PARTS, find_hands, jitter
 
 
 class BrightestPoint:
@@ -69,7 +69,13 @@ def test_one_moved_hand_is_measured(points: Tensor) -> None:
     found = score((clip_with_hands(*[[(33, 44), HANDS[1]]] * 4), reference, points))
     assert found["hand-pe"] == pytest.approx(2.5)  # 5 for one hand, 0 for the other
     assert found["hand-pe-l1"] == pytest.approx(3.5)
+    assert [found[f"hand-pe-{part}"] for part in PARTS] == pytest.approx([2.5] * 6)
     assert found["hands-found"] == 1
+
+
+def test_the_parts_are_all_joints_once() -> None:
+    joints = [joint for part in PARTS.values() for joint in range(21)[part]]
+    assert joints == list(range(21))
 
 
 def test_a_vanished_hand_shows_in_the_share_found(points: Tensor) -> None:
