@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from signgen import __version__
-from signgen.cli import benchmark, config, data, demo, evaluate, export, models, poses, render, train
+from signgen.cli import benchmark, config, data, demo, evaluate, export, models, poses, render, train, ui
 from signgen.errors import UserError
 
 USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -31,6 +31,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("export")(export.export)
+app.command("ui")(ui.ui)
 app.add_typer(poses.app, name="poses")
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")

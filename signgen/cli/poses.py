@@ -143,6 +143,7 @@ def draw(
 ) -> None:
     """Draw poses as a video, on black or over the video they belong to."""
     from signgen.poses import draw_poses, read_poses
+    from signgen.poses.drawing import overlaid
     from signgen.video import VideoWriter, open_video
 
     if output.suffix.lower() != ".mp4":
@@ -155,7 +156,7 @@ def draw(
     if video is not None:
         if len(video) != len(sequence):
             raise UserError(f"{on} has {len(video)} frames, but {poses} has {len(sequence)}")
-        drawings = (_overlaid(frame, drawing) for frame, drawing in zip(video, drawings, strict=True))
+        drawings = (overlaid(frame, drawing) for frame, drawing in zip(video, drawings, strict=True))
     with VideoWriter(output, sequence.fps, (width, height), {"poses": Path(poses).name}) as writer:
         for drawing in track(drawings, len(sequence), "Drawing"):
             writer.write(drawing)
@@ -189,12 +190,6 @@ def _frames(count: int) -> str:
 
 def _x(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
-
-
-def _overlaid(frame: Any, drawing: Any) -> Any:
-    """The drawing over the frame, as opaque as it is bright: uint8 (H, W, 3) each."""
-    opacity = drawing.max(-1, keepdims=True) / 255
-    return (frame * (1 - opacity) + drawing * opacity).astype("uint8")
 
 
 def _box(text: str | None) -> tuple[int, int, int, int] | None:

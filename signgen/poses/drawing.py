@@ -58,6 +58,12 @@ def draw_poses(poses: PoseSequence | DrawnPoses, height: int, width: int) -> Ite
         yield draw_pose(keypoints, height, width, poses.skeleton)
 
 
+def overlaid(frame: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+    """The drawing over the frame, as opaque as it is bright: uint8 (H, W, 3) each."""
+    opacity = drawing.max(-1, keepdims=True) / 255
+    return (frame * (1 - opacity) + drawing * opacity).astype(np.uint8)
+
+
 def _draw_133(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
     neck = keypoints[[LEFT_SHOULDER, RIGHT_SHOULDER]]
     points = np.concatenate([keypoints, [[*neck[:, :2].mean(0), neck[:, 2].min()]]])

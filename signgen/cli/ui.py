@@ -1,0 +1,61 @@
+"""`signgen ui`: a page in the browser to try a rendering."""
+
+import os
+import tempfile
+import threading
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from signgen.cli.console import announce
+from signgen.errors import UserError
+
+HOST = "127.0.0.1"  # the page takes files from whoever reaches it
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the page is: http://127.0.0.1:PORT.")] = 7860,
+    model: Annotated[
+        str | None, typer.Option(help="A model folder or hub id, offered beside the embedded models.")
+    ] = None,
+    max_megabytes: Annotated[int, typer.Option(min=1, max=10_000, help="Largest file.")] = 50,
+    max_frames: Annotated[int, typer.Option(min=1, max=100_000, help="Longest video.")] = 500,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Serve a page on this machine to try a rendering in the browser. Ctrl-C ends it."""
+    if find_spec("gradio") is None:
+        raise UserError("the page needs Gradio: pip install 'signgen[ui]'")
+    announce("Loading Gradio")
+    from signgen.models.location import embedded_models, model_folder
+
+    if model is not None:
+        model_folder(model)
+    with tempfile.TemporaryDirectory(prefix="signgen-ui-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # before the page is built: it takes note of it then
+        from signgen.ui.page import CSS, EXAMPLE, build_page, theme
+        from signgen.ui.signing import Limits
+
+        limits = Limits(max_megabytes, max_frames)
+        page = build_page([*([model] if model else []), *embedded_models()], limits)
+        try:
+            _, address, _ = page.queue(max_size=20).launch(
+                server_name=HOST,
+                server_port=port,
+                share=False,
+                inbrowser=open_browser,
+                max_file_size=limits.megabytes * 2**20,
+                allowed_paths=[str(EXAMPLE)],
+                theme=theme(),
+                css=CSS,
+                ssr_mode=False,
+                quiet=True,
+                prevent_thread_lock=True,
+            )
+        except OSError as error:
+            raise UserError(f"port {port} of {HOST} is taken: choose another with --port") from error
+        print(f"signgen ui: {address} (Ctrl-C ends it)", flush=True)
+        try:
+            threading.Event().wait()
+        finally:
+            page.close(verbose=False)

@@ -1,0 +1,137 @@
+"""The page: two files in, a preview of the skeleton, a video out."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from signgen.errors import UserError
+from signgen.ui.signing import Inputs, Limits, preview, read_inputs, read_picture, render_videos
+
+EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
+# Gradio's copies of uploads and results: how often it looks for old ones, and how old these may be, in seconds.
+DELETE_EVERY, DELETE_AGE = 300, 3600
+TROUBLE = "This does not work"
+# One event at a time, and no function that other programs could call.
+QUEUE: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "one", "api_visibility": "private"}
+CSS = """
+.gradio-container { max-width: 1100px !important; margin: 0 auto !important; }
+#title h1 { margin-bottom: 0.2em; }
+#note { opacity: 0.75; font-size: 0.9em; }
+footer { display: none !important; }
+"""
+
+
+def theme() -> gr.themes.Base:
+    """With the system's fonts: the usual ones come from the network."""
+    return gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+
+
+def build_page(models: list[str], limits: Limits) -> gr.Blocks:
+    """The page, to be launched. models: what can be chosen, the first by default."""
+    with gr.Blocks(title="signgen", analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)) as page:
+        read = gr.State()
+        gr.Markdown(
+            "# signgen\nA picture of a signer and movements become a video of that signer making these movements.",
+            elem_id="title",
+        )
+        with gr.Row():
+            with gr.Column(min_width=320):
+                picture = gr.File(label="Signer: picture or video", height=120, elem_id="picture")
+                poses = gr.File(label="Movements: poses or video", height=120, elem_id="poses")
+                example = gr.Button("Try the example", elem_id="example")
+                drawn = gr.Image(
+                    label="Preview", interactive=False, height=220, buttons=["fullscreen"], elem_id="drawn"
+                )
+                with gr.Accordion("Settings", open=False):
+                    model = gr.Dropdown(models, value=models[0], label="Model")
+                    steps = gr.Slider(0, 50, 0, step=1, label="Steps (0: the model's own)")
+                    seed = gr.Number(0, precision=0, minimum=0, maximum=2**32 - 1, label="Seed")
+                    smooth = gr.Checkbox(False, label="Steady the movements")
+                    align = gr.Checkbox(False, label="Fit the movements to the signer's build")
+                start = gr.Button("Render", variant="primary", interactive=False, elem_id="start")
+            with gr.Column(min_width=320):
+                result = gr.Video(
+                    label="Skeleton and signer",
+                    interactive=False,
+                    height=420,
+                    autoplay=True,
+                    loop=True,
+                    buttons=[],
+                    elem_id="result",
+                )
+                download = gr.DownloadButton("Download the video", interactive=False, elem_id="download")
+                gr.Markdown(
+                    f"Files up to {limits.megabytes} MB, up to {limits.frames} frames. A signer is a picture, or the "
+                    "first frame of a video; movements are a pose file of any format that `signgen poses info` knows, "
+                    "or a video of someone signing.\n\nOne rendering at a time, others wait in line. Everything stays "
+                    "on this machine and is removed after an hour, or when the page is shut down.\n\nAnimate "
+                    "pictures of people with their consent only, and say that the video is generated.",
+                    elem_id="note",
+                )
+        files = [picture, poses, smooth, align]
+
+        def look(
+            picture: str | None,
+            poses: str | None,
+            smooth: bool,
+            align: bool,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it)
+        ) -> tuple[Inputs | None, np.ndarray | None, Any]:
+            found, shown = None, None
+            try:
+                if picture:
+                    shown = read_picture(Path(picture))
+                if picture and poses:
+                    found = read_inputs(Path(picture), Path(poses), smooth, align, limits, _tracker(progress))
+                    shown = preview(found)
+            except UserError as error:
+                gr.Warning(_readable(error, picture, poses), duration=None, title=TROUBLE)
+            return found, shown, gr.update(interactive=found is not None)
+
+        for component in files:
+            component.change(look, files, [read, drawn, start], **QUEUE)
+        example.click(_example, None, [picture, poses], **QUEUE)
+        start.click(_render, [read, model, steps, seed], [result, download], **QUEUE)
+    return page
+
+
+def _example() -> tuple[str, str]:
+    return str(EXAMPLE / "source.png"), str(EXAMPLE / "poses.npz")
+
+
+def _render(
+    inputs: Inputs,
+    model: str,
+    steps: float,
+    seed: float | None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it)
+) -> Iterator[tuple[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            video, beside = render_videos(
+                inputs, model, int(steps) or None, int(seed or 0), Path(folder), _tracker(progress)
+            )
+        except UserError as error:
+            raise gr.Error(_readable(error), duration=None, title=TROUBLE, print_exception=False) from error
+        yield str(beside), gr.update(value=str(video), interactive=True)  # Gradio has its copies when it comes back
+
+
+def _tracker(progress: gr.Progress) -> Any:
+    """The page's progress bar, as the rest of signgen calls it."""
+
+    def track(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
+        return progress.tqdm(items, desc=what, total=total, unit="frames")
+
+    return track
+
+
+def _readable(error: UserError, *files: str | None) -> str:
+    """The message, with files by the names that the user knows."""
+    message = str(error)
+    for file in filter(None, files):
+        message = message.replace(file, Path(file).name)
+    return message
