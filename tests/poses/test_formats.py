@@ -313,7 +313,7 @@ def test_drawn_poses_are_pictures(tmp_path):
         picture = np.zeros((40, 30, 3), np.uint8)
         picture[10:14] = level
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
-    with pytest.raises(UserError, match="drawn poses are read by read_drawn_poses"):
+    with pytest.raises(UserError, match="pictures hold no key points"):
         read_poses(tmp_path, size=SIZE)
     drawn = read_drawn_poses(tmp_path)
     assert (len(drawn), drawn.size, drawn.fps) == (3, (30, 40), 25)
