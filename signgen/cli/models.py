@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from signgen.cli.console import Json, report
+from signgen.cli.console import Json, report, track
 from signgen.errors import UserError
 
 app = typer.Typer(help="The models at hand.")
@@ -65,6 +66,23 @@ def _flops(folder: Path) -> dict[str, dict[str, float]]:
 def _list(flops: dict[str, float]) -> str:
     parts = ", ".join(f"{name} {count / 1e9:,.2f}" for name, count in flops.items())
     return f"{parts}, together {sum(flops.values()) / 1e9:,.2f} GFLOP"
+
+
+@app.command()
+def fetch(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A hub id (owner/name), or the URL of a zip archive.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The model folder to write.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch a model into a folder: JSON, safetensors and text alone, complete or not at all."""
+    from signgen.models.fetch import fetch_model
+    from signgen.provenance import model_hash
+
+    fetch_model(source, output, partial(track, unit="MiB"))
+    result = {"source": source, "output": str(output), "sha256": model_hash(output)}
+    report(result, as_json, f"{output}: {source}, sha256 {result['sha256']}")
 
 
 @app.command()
