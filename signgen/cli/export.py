@@ -20,6 +20,9 @@ def export(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many clips, frames, hours and bytes it would be.")
     ] = False,
+    ray: Annotated[
+        str | None, typer.Option(metavar="auto|ADDRESS", help="Render on a Ray cluster, a worker for each of its GPUs.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Render each clip's poses with other signers and varied motion, as CONFIG says, labels carried over.
@@ -29,13 +32,16 @@ def export(
     announce("Loading torch")
     from signgen.config import load_config
     from signgen.export import ExportSettings, estimate, export_corpus
+    from signgen.export.ray_cluster import ray_workers
+    from signgen.export.workers import local_workers
 
     settings = load_config(ExportSettings, config, overrides or [])
     if dry_run:
         found = estimate(settings)
         report(asdict(found), as_json, describe_estimate(found))
         return
-    result = export_corpus(settings, partial(track, unit="clips"))
+    workers = local_workers if ray is None else ray_workers(ray)
+    result = export_corpus(settings, partial(track, unit="clips"), workers)
     report(asdict(result), as_json, describe(result))
 
 
