@@ -1,10 +1,12 @@
-"""How far signgen's FPDM is from the authors' implementation: every recorded quantity and its largest difference.
+"""How far signgen is from the authors' implementations: every recorded quantity and its largest difference.
 
     python benchmarks/parity.py ../shared/parity/fpdm-tiny [--json OUT.json]
+    python benchmarks/parity.py ../shared/parity/pcdm-tiny
 
-The folder holds a checkpoint of the authors' modules at a tiny size (`last.ckpt`, `config.json`), a source picture and
-a drawn pose, and what their code computed from these in float32 on a CPU (`expected.safetensors`). Differences are
-relative to the largest value of the quantity; those of the pictures, in [0, 1], are absolute.
+The folder holds checkpoints of the authors' modules at a tiny size (FPDM: `last.ckpt`, PCDMs: `stage{1,2,3}/`) with
+their `config.json`, inputs (FPDM: a source picture and a drawn pose) and what their code computed from these in float32
+on a CPU (`expected.safetensors`). Differences are relative to the largest value of the quantity; those of the pictures,
+in [0, 1], are absolute.
 """
 
 import argparse
@@ -23,7 +25,9 @@ from torch import Tensor
 from signgen.fpdm import FPDMPipeline
 from signgen.models.conditions import fusion_embedding, source_hidden
 from signgen.models.conversion import convert_fpdm
+from signgen.models.pcdm_conversion import convert_pcdm
 from signgen.models.pixels import resize
+from signgen.pcdm import PCDMPipeline
 from signgen.sampling.guidance import Branch
 
 BRANCHES = [Branch(1, False, False), Branch(1, True, False), Branch(1, True, True)]
@@ -59,6 +63,53 @@ def intermediates(pipeline: FPDMPipeline, source: Tensor, pose: Tensor, latents:
 
 def differences(folder: Path) -> dict[str, float]:
     """Largest difference of every recorded quantity."""
+    return pcdm_differences(folder) if (folder / "stage1").is_dir() else fpdm_differences(folder)
+
+
+def relative(value: Tensor, reference: Tensor) -> float:
+    """Largest difference, as a share of the largest value."""
+    return float((value - reference.reshape(value.shape)).abs().max() / reference.abs().max())
+
+
+def load_pcdm(folder: Path) -> PCDMPipeline:
+    """The pipeline that the folder's three checkpoints become."""
+    checkpoints = [folder / f"stage{stage}" / "mp_rank_00_model_states.pt" for stage in (1, 2, 3)]
+    with tempfile.TemporaryDirectory() as temporary:
+        convert_pcdm(checkpoints, Path(temporary) / "model", folder / "config.json")
+        return PCDMPipeline.from_pretrained(Path(temporary) / "model")
+
+
+@torch.no_grad()
+def pcdm_differences(folder: Path) -> dict[str, float]:
+    """Of PCDMs' three networks, from the recorded inputs."""
+    pipeline, expected = load_pcdm(folder), load_file(folder / "expected.safetensors")
+    prior, inpaint, refine = pipeline.prior, pipeline.inpaint, pipeline.refine
+    poses = (expected[f"prior_{which}_pose"].unflatten(-1, (18, 2)).squeeze(1) for which in ("source", "target"))
+    pose_tokens = prior.pose_tokens(*poses)
+    noisy, source = expected["prior_noisy"].squeeze(1), expected["prior_source_embed"].squeeze(1)
+    # As in rendering: the source's keys and values apart from those of the embedding, the last token.
+    tokens, embedding = inpaint.source_tokens(expected["inpaint_dino"]), expected["inpaint_global"]
+    context = inpaint.source_context(tokens).with_tokens(inpaint.source_context(embedding))
+    features = inpaint.pose_features(expected["inpaint_pose"])
+    refine_context = refine.source_context(refine.source_tokens(expected["refine_dino"]))
+    result = {
+        "inpaint_context": relative(torch.cat([tokens, embedding], dim=1), expected["inpaint_context"]),
+        "inpaint_pose_features": relative(features, expected["inpaint_pose_features"]),
+    }
+    for number in (999, 500, 1):
+        time = torch.tensor(number)
+        values = {
+            "prior": prior(noisy, time, source, pose_tokens),
+            "inpaint": inpaint(expected["inpaint_latents"], time, context, features, embedding.squeeze(1)),
+            "refine": refine(expected["refine_latents"], time, refine_context),
+        }
+        for stage, value in values.items():
+            result[f"{stage}_out_t{number}"] = relative(value, expected[f"{stage}_out_t{number}"])
+    return result
+
+
+def fpdm_differences(folder: Path) -> dict[str, float]:
+    """Of FPDM, from pictures to pictures."""
     pipeline = load(folder)
     settings = json.loads((folder / "config.json").read_text())
     expected = load_file(folder / "expected.safetensors")
@@ -67,8 +118,7 @@ def differences(folder: Path) -> dict[str, float]:
     tensors = [torch.from_numpy(np.array(image))[None] for image in (source, pose)]
     result = {}
     for name, value in intermediates(pipeline, *tensors, latents).items():
-        reference = expected[name].reshape(value.shape)
-        result[name] = float((value - reference).abs().max() / reference.abs().max())
+        result[name] = relative(value, expected[name])
     steps = settings["num_inference_steps"]
     for solver in ("ddim", "ddpm"):
         frames = pipeline(

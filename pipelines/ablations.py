@@ -11,16 +11,17 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from phoenix14t import render_clips, score
 
+from signgen.benchmark.rows import rendered, write_row
 from signgen.data import Corpus, open_corpus
 from signgen.data.frames import fit
 from signgen.errors import UserError
+from signgen.evaluation import ClipPair, Evaluation, Pairing, evaluate_pairs
 from signgen.evaluation.tables import table_with_ours
 from signgen.files import atomic_folder, atomic_path
 from signgen.metrics import Retrieval
@@ -28,6 +29,8 @@ from signgen.models.conditions import fusion_embedding
 from signgen.models.folder import load_component
 from signgen.models.fusion import ImagePoseFusion
 from signgen.poses import draw_pose
+from signgen.production import load_pipeline
+from signgen.provenance import model_hash
 from signgen.training import load_settings
 from signgen.training.fusion import FusionObjective
 from signgen.training.stages import of_stage, train_stage
@@ -58,6 +61,13 @@ def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_
         sought = sources if by_source else fusion(sources, fusion_embedding(fusion, torch.from_numpy(drawings)))
         ranks.update(sought, embedded[1:])
     return {name: float(value) for name, value in ranks.compute().items()}
+
+
+def score(corpus: Corpus, folder: Path, metrics: Sequence[str]) -> Evaluation:
+    """Scores of rendered clips against the corpus's own frames."""
+    pairs = [ClipPair(clip.name, folder / clip.name, clip.frames) for clip in corpus]
+    poses = {clip.name: corpus.poses(index) for index, clip in enumerate(corpus)}
+    return evaluate_pairs(Pairing(pairs, [], []), poses, metrics=metrics)
 
 
 def once(path: Path, measure: Callable[[], Result]) -> Result:
@@ -103,8 +113,9 @@ class Ablations:
         settings = load_settings("diffusion", self.configs / f"{row}.yaml")
         fusion = self.work / Path(settings.fusion).parent.name / "model"
         model = self.train("diffusion", row, f"fusion={fusion}")
-        render_clips(model, self.test, self.work / row / "rendered")
-        scores = score(self.test, self.work / row / "rendered", self.metrics)
+        pipeline, folder = load_pipeline(model, "auto", torch.float32), self.work / row / "rendered"
+        write_row(rendered(pipeline, seed=settings.seed), self.test, folder, {"model_sha256": model_hash(model)})
+        scores = score(self.test, folder, self.metrics)
         return {name: value.value for name, value in scores.scores.items()} | {"seed": settings.seed}
 
     def table(self, published: Path, rows: list[str], columns: dict[str, str], measure: Callable[[str], Result]) -> str:

@@ -12,7 +12,7 @@ pictures in a minute or two.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
 from signgen.production import load_pipeline
 from signgen.sampling.noise import frame_noise
-from signgen.training.stages import train_stage, train_stages
+from signgen.training.stages import of_stage, train_stage, train_stages
 
 HOME = Path(__file__).resolve().parent.parent
 SEED, BLOCK, BATCH = 7, 100, 10
@@ -79,10 +79,11 @@ def generate(
     return to_frames(images).cpu().numpy()
 
 
-def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: Path) -> None:
-    """Every block of pairs that is not there yet: generated pictures in `rendered`, targets in `reference`."""
+def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: Path, size: tuple[int, int]) -> None:
+    """Every block of pairs that is not there yet: generated pictures in `rendered`, targets in `reference`, both of
+    `size` (height, width)."""
     pipeline = load_pipeline(model, "auto", torch.float32)
-    pairs = TestPairs(corpus, tuple(pipeline.config.picture_size))
+    pairs, stored = TestPairs(corpus, tuple(pipeline.config.picture_size)), TestPairs(corpus, size)
     for start in range(0, len(triples), BLOCK):
         name = f"{start:06}"
         if (work / "rendered" / name).is_dir():
@@ -93,46 +94,56 @@ def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: P
                 batch = triples[first : min(first + BATCH, start + BLOCK)]
                 sources = [(triple.clip, triple.source) for triple in batch]
                 targets = [(triple.clip, triple.target) for triple in batch]
-                pictures = zip(generate(pipeline, pairs, sources, targets, first), pairs.pictures(targets), strict=True)
-                for number, (frame, target) in enumerate(pictures, start=first):
-                    Image.fromarray(frame).save(ours / f"{number:06}.png")
+                generated, references = generate(pipeline, pairs, sources, targets, first), stored.pictures(targets)
+                for number, (frame, target) in enumerate(zip(generated, references, strict=True), start=first):
+                    Image.fromarray(fit(frame, size)).save(ours / f"{number:06}.png")
                     Image.fromarray(target).save(theirs / f"{number:06}.png")
         print(f"rendered {min(start + BLOCK, len(triples))}/{len(triples)} pairs", flush=True)
 
 
-def train_all(arguments: argparse.Namespace, work: Path) -> Path:
-    """The published pairs, both stages and, for 176x256, its fine-tuning; returns the model."""
+def training_data(arguments: argparse.Namespace, work: Path) -> list[str]:
+    """The published pairs, written for the trainings to read; overrides that say so."""
     pairs = work / "pairs.csv"
     if not pairs.exists():
         corpus = open_corpus(arguments.corpus, "train")
         write_pairs(pairs, corpus, official_pairs(Path(arguments.corpus), "train", corpus))
-    data = [f"data.roots=[{arguments.corpus}]", f"data.pairs={pairs}", "validation=[]", *arguments.set]
+    return [f"data.roots=[{arguments.corpus}]", f"data.pairs={pairs}", "validation=[]", *arguments.set]
+
+
+def train_all(arguments: argparse.Namespace, work: Path) -> Path:
+    """The published pairs, both stages and, for 176x256, its fine-tuning; returns the model."""
+    data = training_data(arguments, work)
     model = train_stages(arguments.configs, work, data)
     if arguments.size == "352x512":
         return model
-    settings = [setting.removeprefix("diffusion:") for setting in data if not setting.startswith("fusion:")]
+    settings = of_stage("diffusion", data)
     small = [f"output={work / 'diffusion-176x256'}", f"fusion={work / 'fusion' / 'model'}", f"fine_tune={model}"]
     config = arguments.configs / "diffusion-176x256.yaml"
     return train_stage("diffusion", config, small + settings, name="diffusion-176x256")
 
 
-def main() -> None:
-    """Parse the command line and run the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments_of(description: str | None, system: str) -> argparse.Namespace:
+    """The command line of the recipe of a system."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", metavar="DEEPFASHION")
-    parser.add_argument("--work", type=Path, default=Path("runs/fpdm/deepfashion"))
-    parser.add_argument("--configs", type=Path, default=HOME / "configs" / "fpdm" / "deepfashion")
+    parser.add_argument("--work", type=Path, default=Path("runs") / system / "deepfashion")
+    parser.add_argument("--configs", type=Path, default=HOME / "configs" / system / "deepfashion")
     parser.add_argument("--size", choices=("352x512", "176x256"), default="352x512")
     parser.add_argument("--count", type=int, help="only so many test pairs")
     parser.add_argument("--metrics", nargs="*", default=METRICS)
     parser.add_argument("--set", nargs="*", default=[], metavar="[STAGE:]KEY=VALUE", help="settings of the trainings")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def run(arguments: argparse.Namespace, train: Callable[[argparse.Namespace, Path], Path]) -> None:
+    """Train, render the test pairs, score them, print the table."""
     work: Path = arguments.work
     output = work / f"test-{arguments.size}"
     try:
         test = open_corpus(arguments.corpus, "test")
         triples = official_pairs(Path(arguments.corpus), "test", test)[: arguments.count]
-        render_pairs(train_all(arguments, work), test, triples, output)
+        width, height = map(int, arguments.size.split("x"))
+        render_pairs(train(arguments, work), test, triples, output, (height, width))
         scores = evaluate(output / "rendered", output / "reference", metrics=arguments.metrics)
     except UserError as error:
         sys.exit(f"{error}")
@@ -147,4 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(arguments_of(__doc__, "fpdm"), train_all)

@@ -11,6 +11,7 @@ a minute or two.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
 from signgen.errors import UserError
 from signgen.evaluation.tables import format_rows
 from signgen.progress import track
-from signgen.training.stages import train_stages
+from signgen.training.stages import FPDM_STAGES, train_stages
 
 HOME = Path(__file__).resolve().parent.parent
 BENCHMARK = HOME / "configs" / "benchmark" / "phoenix14t.yaml"
@@ -36,12 +37,12 @@ def prepare(corpus: Corpus, pairs: Path, count: int) -> None:
         write_pairs(pairs, corpus, random_pairs(clip_lengths(corpus), count, SEED))
 
 
-def main() -> None:
-    """Parse the command line and run the recipe."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(description: str | None, system: str, stages: Sequence[str]) -> None:
+    """Parse the command line and run the recipe of a system's stages."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", metavar="CORPUS")
-    parser.add_argument("--work", type=Path, default=Path("runs/fpdm/phoenix14t"))
-    parser.add_argument("--configs", type=Path, default=HOME / "configs" / "fpdm" / "phoenix14t")
+    parser.add_argument("--work", type=Path, default=Path("runs") / system / "phoenix14t")
+    parser.add_argument("--configs", type=Path, default=HOME / "configs" / system / "phoenix14t")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="random training pairs")
     parser.add_argument("--set", nargs="*", default=[], metavar="[STAGE:]KEY=VALUE", help="settings of the trainings")
     parser.add_argument("--benchmark", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the benchmark")
@@ -54,7 +55,7 @@ def main() -> None:
         pairs = work / "pairs.csv"
         prepare(open_corpus(arguments.corpus, "train"), pairs, arguments.pairs)
         data = [f"data.roots=[{arguments.corpus}]", f"data.pairs={pairs}", f"validation=[{arguments.corpus}]"]
-        model = train_stages(arguments.configs, work, data + arguments.set)
+        model = train_stages(arguments.configs, work, data + arguments.set, stages)
         result = run_benchmark(replace(settings, model=str(model)), partial(track, unit="clips"))
     except UserError as error:
         sys.exit(f"{error}")
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "fpdm", FPDM_STAGES)

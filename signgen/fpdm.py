@@ -15,11 +15,12 @@ from signgen.models.attention import SourceContext
 from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.fusion import ImagePoseFusion
-from signgen.models.pixels import resize, to_drawings, to_frames, to_images
+from signgen.models.pixels import resize, to_drawings, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import Preset, SourceEncoder
 from signgen.models.unet import ConditionalUNet
-from signgen.pipeline import SignerPipeline
+from signgen.pipeline import SignerPipeline, picture_array, pictures
+from signgen.sampling.denoiser import Conditions, denoise
 from signgen.sampling.guidance import Branch, guidance_branches
 from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
@@ -44,15 +45,6 @@ class SourceConditions:
 
     context: SourceContext
     embedding: Tensor
-
-
-@dataclass
-class Conditions:
-    """A batch's conditions. pose_features: (B, C, h, w). fusion: (B, dim)."""
-
-    context: SourceContext
-    pose_features: Tensor
-    fusion: Tensor
 
 
 class FPDMPipeline(SignerPipeline):
@@ -83,7 +75,6 @@ class FPDMPipeline(SignerPipeline):
             sampling=sampling or {},
             embedding=embedding,
         )
-        self.one_by_one = False
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
 
@@ -100,14 +91,6 @@ class FPDMPipeline(SignerPipeline):
             source_size=sizes.source_size,
             sampling=sizes.sampling,
         )
-
-    def save_memory(self, on: bool = True) -> None:
-        """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
-        self.one_by_one = on
-        if on:
-            self.vae.enable_slicing()
-        else:
-            self.vae.disable_slicing()
 
     @torch.no_grad()
     def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> SourceConditions:
@@ -132,26 +115,7 @@ class FPDMPipeline(SignerPipeline):
     @torch.no_grad()
     def denoise(self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor) -> Tensor:
         """The guided prediction for latents (B, C, h, w)."""
-        groups = [[branch] for branch in branches] if self.one_by_one else [branches]
-        predictions = [self._weighted_sum(conditions, group, latents, timestep) for group in groups]
-        return torch.stack(predictions).sum(dim=0)
-
-    def _weighted_sum(
-        self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor
-    ) -> Tensor:
-        """What branches predict times their weights: every branch in one batch, null rows first."""
-        rows, features, fused = len(latents), conditions.pose_features, conditions.fusion
-        nulls = sum(not branch.source for branch in branches)
-        context = conditions.context.for_branches(len(branches) - nulls, nulls * rows)
-        prediction = self.unet(
-            latents.repeat(len(branches), 1, 1, 1).to(self.unet.dtype),
-            timestep,
-            context,
-            torch.cat([features if branch.source else torch.zeros_like(features) for branch in branches]),
-            torch.cat([fused if branch.fusion else torch.zeros_like(fused) for branch in branches]),
-        ).float()
-        weights = torch.tensor([branch.weight for branch in branches], device=prediction.device)
-        return torch.einsum("n,nbchw->bchw", weights, prediction.unflatten(0, (len(branches), rows)))
+        return denoise(self.unet, conditions, branches, latents, timestep, one_by_one=self.one_by_one)
 
     @torch.no_grad()
     def generate(
@@ -247,10 +211,10 @@ class FPDMPipeline(SignerPipeline):
             guidance_source=guidance_scale if guidance_source is None else guidance_source,
             guidance_fusion=guidance_scale if guidance_fusion is None else guidance_fusion,
         )
-        source = self.encode_source(_array(source_image)[None])
+        source = self.encode_source(picture_array(source_image)[None])
         images = []
         for start in range(0, len(pose_images), batch_size):
-            drawings = np.stack([_array(image) for image in pose_images[start : start + batch_size]])
+            drawings = np.stack([picture_array(image) for image in pose_images[start : start + batch_size]])
             noise, generators = frame_noise(self.noise_shape(size), seed, range(start, start + len(drawings)))
             if latents is not None:
                 noise = latents if len(latents) == 1 else latents[start : start + batch_size]
@@ -264,15 +228,4 @@ class FPDMPipeline(SignerPipeline):
                     **options,
                 )
             )
-        return FPDMOutput(frames=_output(torch.cat(images), output_type))
-
-
-def _array(image: Image.Image) -> np.ndarray:
-    return np.array(image.convert("RGB"))
-
-
-def _output(images: Tensor, output_type: str) -> Any:
-    if output_type == "np":
-        return ((images + 1) / 2).clamp(0, 1).movedim(1, -1).cpu().numpy()
-    frames = to_frames(images).cpu().numpy()
-    return [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames
+        return FPDMOutput(frames=pictures(torch.cat(images), output_type))

@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
+from PIL import Image
 from torch import Tensor
 
 from signgen.errors import UserError
 from signgen.models.folder import load_components
 from signgen.models.location import model_folder
+from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs
 
 
@@ -24,6 +26,8 @@ class SignerPipeline(DiffusionPipeline, ABC):
 
     needs_source_pose: ClassVar[bool] = False
     """Whether `encode_source` needs the poses of the source pictures."""
+
+    one_by_one = False
 
     @classmethod
     def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> Self:
@@ -37,6 +41,14 @@ class SignerPipeline(DiffusionPipeline, ABC):
     def without_weights(cls, path_or_name: str | Path) -> Self:
         """The same on the meta device: sizes without numbers, to count with."""
         return cls(**load_components(cls, model_folder(path_or_name), torch.float32, weights=False))
+
+    def save_memory(self, on: bool = True) -> None:
+        """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
+        self.one_by_one = on
+        if on:
+            self.vae.enable_slicing()
+        else:
+            self.vae.disable_slicing()
 
     @abstractmethod
     def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> Any:
@@ -67,3 +79,16 @@ class SignerPipeline(DiffusionPipeline, ABC):
     def _on_device(self, frames: np.ndarray | Tensor) -> Tensor:
         # Copied: decoded frames may be read-only, which torch warns of.
         return (torch.tensor(frames) if isinstance(frames, np.ndarray) else frames).to(self.device)
+
+
+def picture_array(image: Image.Image) -> np.ndarray:
+    """uint8 (H, W, 3)."""
+    return np.array(image.convert("RGB"))
+
+
+def pictures(images: Tensor, output_type: str) -> Any:
+    """Images (B, 3, H, W) in about [-1, 1] as a pipeline gives them out: "np", "uint8" or "pil"."""
+    if output_type == "np":
+        return ((images + 1) / 2).clamp(0, 1).movedim(1, -1).cpu().numpy()
+    frames = to_frames(images).cpu().numpy()
+    return [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

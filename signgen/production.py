@@ -17,6 +17,7 @@ from signgen.fpdm import FPDMPipeline
 from signgen.models.folder import model_index
 from signgen.models.location import model_folder
 from signgen.overlap import overlapped
+from signgen.pcdm import PCDMPipeline
 from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
 from signgen.provenance import model_hash, provenance
@@ -25,7 +26,7 @@ from signgen.video import VideoReader, VideoWriter
 
 Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
 
-PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline}
+PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline, "PCDMPipeline": PCDMPipeline}
 
 
 def produce(

@@ -11,6 +11,7 @@ import torch
 
 if TYPE_CHECKING:
     from signgen.fpdm import FPDMPipeline
+    from signgen.pcdm import PCDMPipeline
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
@@ -36,4 +37,16 @@ def tiny_pipeline() -> "FPDMPipeline":
     pipeline = FPDMPipeline.from_preset(preset("tiny"))
     # The pose encoder's last layer starts at zero: a test of pose conditions would see nothing.
     torch.nn.init.normal_(pipeline.unet.pose_encoder.conv_out.weight, std=0.3)
+    return pipeline
+
+
+@pytest.fixture(scope="session")
+def tiny_pcdm() -> "PCDMPipeline":
+    """PCDMs at their test size with random weights, none of them zero."""
+    from signgen.models.pcdm_presets import pcdm_preset
+    from signgen.pcdm import PCDMPipeline
+
+    torch.manual_seed(0)
+    pipeline = PCDMPipeline.from_preset(pcdm_preset("tiny"))
+    torch.nn.init.normal_(pipeline.inpaint.pose_encoder.conv_out.weight, std=0.3)
     return pipeline

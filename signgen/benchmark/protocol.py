@@ -27,6 +27,7 @@ def differences(settings: BenchmarkSettings, evaluation: Evaluation, sampling: M
         "guidance_fusion": paper.guidance,
     }
     for name in SAMPLING:
-        if published[name] and sampling and sampling.get(name) != published[name]:
-            found.append(f"{name} {sampling.get(name)}, the paper's is {published[name]}")
+        # PCDMs have one guidance weight, of another name.
+        if published[name] and name in sampling and sampling[name] != published[name]:
+            found.append(f"{name} {sampling[name]}, the paper's is {published[name]}")
     return found + [f"{column}: {difference}" for column, difference in paper.differences.items()]

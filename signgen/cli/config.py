@@ -49,7 +49,7 @@ def validate(config: Config, overrides: Overrides = None, as_json: Json = False)
 
 
 def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings | BenchmarkSettings | ExportSettings":
-    match = re.match(r"signgen (train (?P<kind>\w+)|benchmark|(?P<export>export)) ", _command(path))
+    match = re.match(r"signgen (train (?P<kind>[\w-]+)|benchmark|(?P<export>export)) ", _command(path))
     if not match:
         expected = f"# signgen train KIND {path}, # signgen benchmark {path} or # signgen export {path}"
         raise UserError(f"{path}: the first line must be the command that runs it, {expected}")

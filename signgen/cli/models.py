@@ -68,6 +68,11 @@ def _list(flops: dict[str, float]) -> str:
     return f"{parts}, together {sum(flops.values()) / 1e9:,.2f} GFLOP"
 
 
+Base = Annotated[
+    str, typer.Option(metavar="PLACE", help="For PCDMs, whose checkpoints do not hold it: a folder or a hub id.")
+]
+
+
 @app.command()
 def fetch(
     source: Annotated[
@@ -87,25 +92,39 @@ def fetch(
 
 @app.command()
 def convert(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CKPT", help="An FPDM training checkpoint, either stage's.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(metavar="CKPT...", help="FPDM's training checkpoint, or those of PCDMs' stages.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The model folder to write.")],
     config: Annotated[
         Path | None, typer.Option(metavar="JSON", help="Sizes of the model's parts; the paper's without it.")
     ] = None,
+    autoencoder: Base = "",
+    source_encoder: Base = "",
+    image_encoder: Base = "",
     as_json: Json = False,
 ) -> None:
-    """Convert a published FPDM checkpoint to a model folder, every tensor accounted for.
+    """Convert published checkpoints to a model folder, every tensor accounted for.
 
-    The checkpoint's tensors are read, none of its code is run.
+    FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. The checkpoints' tensors are
+    read, none of their code is run.
     """
+    from signgen.models.checkpoint_file import read_checkpoint
     from signgen.models.conversion import convert_fpdm
+    from signgen.models.pcdm_conversion import base_parts, convert_pcdm
 
     if output.exists():
         raise UserError(f"{output} exists already: give another name")
-    result = convert_fpdm(checkpoint, output, config)
+    bases = {"autoencoder": autoencoder, "source_encoder": source_encoder, "image_encoder": image_encoder}
+    if "module" in read_checkpoint(checkpoints[0]):
+        result = convert_pcdm(checkpoints, output, config, base_parts(bases))
+    elif len(checkpoints) > 1 or any(bases.values()):
+        raise UserError(f"{checkpoints[0]} is no checkpoint of PCDMs: FPDM's is converted alone, it holds every part")
+    else:
+        result = convert_fpdm(checkpoints[0], output, config)
     dropped = f"; dropped: {', '.join(result.dropped)}" if result.dropped else ""
-    text = f"{output}: {result.used} tensors, {result.duplicates} more are equal copies{dropped}"
-    report({"output": str(output), **asdict(result)}, as_json, text)
+    copies = f", {result.duplicates} more are equal copies" if result.duplicates else ""
+    report({"output": str(output), **asdict(result)}, as_json, f"{output}: {result.used} tensors{copies}{dropped}")
 
 
 def _part(folder: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`signgen train`: FPDM's three trainings, and its distillation to few steps."""
+"""`signgen train`: one of the trainings of FPDM and PCDMs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +19,10 @@ Overrides = Annotated[
 
 
 def train(
-    kind: Annotated[Literal["autoencoder", "fusion", "diffusion", "distill"], typer.Argument(metavar="KIND")],
+    kind: Annotated[
+        Literal["autoencoder", "fusion", "diffusion", "distill", "pcdm-prior", "pcdm-inpaint", "pcdm-refine"],
+        typer.Argument(metavar="KIND"),
+    ],
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
@@ -28,7 +31,9 @@ def train(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train KIND (autoencoder, fusion, diffusion or distill) as CONFIG says.
+    """Train KIND as CONFIG says.
+
+    For FPDM: autoencoder, fusion, diffusion, distill. For PCDMs: pcdm-prior, pcdm-inpaint, pcdm-refine.
 
     Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """

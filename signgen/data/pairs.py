@@ -1,6 +1,7 @@
 """Pairs of frames: the random triples of training and the first-frame protocol of testing (FPDM)."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from signgen.data.frames import DecodedFrames, FrameSource, StoredFrames
 from signgen.data.keypoints import pack_poses
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, draw_pose
-from signgen.video import VideoReader
+from signgen.video import VideoReader, read_image
 
 UNIFORMS = 8
 
@@ -51,7 +52,9 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
 
     A sample is a dict of tensors: `source`, `target` and `pose`, the target's pose drawn, uint8 (H, W, 3);
     `keypoints`, the target's in pixels of (H, W), float32 (K, 3); `uniform` float32 (8,) in [0, 1), for
-    timesteps and condition drops; `index` int64; and, given a `noise_shape`, standard normal `noise` float32.
+    timesteps and condition drops; `index` int64; and, given a `noise_shape`, standard normal `noise` float32. On
+    request also the source's pose, `source_pose` and `source_keypoints`; and from a folder `coarse` with a picture
+    of each of the `triples` (`coarse_path`) `coarse`, augmented as the target is.
 
     `preload` decodes every frame once into memory that forked workers share; otherwise frames are decoded
     when drawn. Pairs are drawn from `triples` where these are given, else from all pairs inside clips. Frames
@@ -69,15 +72,20 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         noise_shape: tuple[int, ...] | None = None,
         preload: bool = False,
         triples: Sequence[Triple] | None = None,
+        source_pose: bool = False,
+        coarse: Path | None = None,
     ) -> None:
         if triples is not None and not len(triples):
             raise UserError("the list of pairs is empty")
         if length < 1 or seed < 0 or min(size) < 1:
             raise UserError(f"length {length} and size {size} must be positive, seed {seed} not negative")
+        if coarse is not None and (triples is None or (augmentation and augmentation.self_pairs)):
+            raise UserError("coarse pictures are of a list of pairs: set data.pairs, and no augmentation.self_pairs")
         self.size, self.length, self.seed = size, length, seed
         self.augmentation = augmentation or Augmentation()
         self.noise_shape = noise_shape
         self.triples = triples
+        self.source_pose, self.coarse = source_pose, coarse
         self.poses = pack_poses(corpus, size)
         store = StoredFrames if preload else DecodedFrames
         self.frames: FrameSource = store(corpus, self.poses.lengths, size)
@@ -89,40 +97,60 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         if not 0 <= n < self.length:
             raise IndexError(n)
         rng = sample_generator(self.seed, n)
-        triple = self._draw_triple(rng)  # first, so that the triples depend on the seed alone
-        sample = {"uniform": rng.random(UNIFORMS, dtype=np.float32), **self._draw_views(triple, rng)}
+        # Pairs first, so that they depend on the seed alone.
+        if self.triples is None:
+            triple, coarse = draw_triple(self.poses.lengths, rng), None
+        else:
+            number = int(rng.integers(len(self.triples)))
+            triple, coarse = self.triples[number], self._read_coarse(number)
+        sample = {"uniform": rng.random(UNIFORMS, dtype=np.float32), **self._draw_views(triple, coarse, rng)}
         if self.noise_shape is not None:
             sample["noise"] = rng.standard_normal(self.noise_shape, dtype=np.float32)
         # copies: a sample may be changed in place, the frames in store may not
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in sample.items()}
         return {**tensors, "index": torch.tensor(n)}
 
-    def _draw_triple(self, rng: np.random.Generator) -> Triple:
-        if self.triples is None:
-            return draw_triple(self.poses.lengths, rng)
-        return self.triples[int(rng.integers(len(self.triples)))]
+    def _read_coarse(self, number: int) -> np.ndarray | None:
+        if self.coarse is None:
+            return None
+        picture = read_image(coarse_path(self.coarse, number))
+        if picture.shape[:2] != self.size:
+            raise UserError(f"{coarse_path(self.coarse, number)} is not of the size {self.size[1]}x{self.size[0]}")
+        return picture
 
-    def _draw_views(self, triple: Triple, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Source, target and drawn pose of one triple, augmented."""
+    def _draw_views(self, triple: Triple, coarse: np.ndarray | None, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Source, target and drawn pose of one triple, and what else there is of it, augmented."""
         options, (height, width) = self.augmentation, self.size
         self_pair, flip, colour, low_resolution = rng.random(4)
         clip, source_index, target_index = triple
         if self_pair < options.self_pairs:
             source_index = target_index
         source, target = self.frames.frames(clip, [source_index, target_index])
-        keypoints = self.poses.frame(clip, target_index)
+        pictures = {"source": source, "target": target} | ({} if coarse is None else {"coarse": coarse})
+        keypoints = {"keypoints": self.poses.frame(clip, target_index)}
+        if self.source_pose:
+            keypoints["source_keypoints"] = self.poses.frame(clip, source_index)
         if flip < options.flip:
-            source, target = flip_frame(source), flip_frame(target)
-            keypoints = flip_keypoints(keypoints, width, self.poses.skeleton)
+            pictures = {name: flip_frame(picture) for name, picture in pictures.items()}
+            keypoints = {name: flip_keypoints(pose, width, self.poses.skeleton) for name, pose in keypoints.items()}
         if colour < options.colour:
             transform = colour_transform(options.colour_strength, rng)
-            source, target = change_colours(source, transform), change_colours(target, transform)
+            pictures = {name: change_colours(picture, transform) for name, picture in pictures.items()}
         if low_resolution < options.source_low_resolution:
-            source = drop_resolution(source)
+            pictures["source"] = drop_resolution(pictures["source"])
         if options.keypoint_jitter:
-            keypoints = jitter_keypoints(keypoints, options.keypoint_jitter, rng)
-        pose = draw_pose(keypoints, height, width, self.poses.skeleton)
-        return {"source": source, "target": target, "pose": pose, "keypoints": keypoints}
+            keypoints = {name: jitter_keypoints(pose, options.keypoint_jitter, rng) for name, pose in keypoints.items()}
+        drawings = {
+            drawing: draw_pose(keypoints[name], height, width, self.poses.skeleton)
+            for drawing, name in (("pose", "keypoints"), ("source_pose", "source_keypoints"))
+            if name in keypoints
+        }
+        return pictures | drawings | keypoints
+
+
+def coarse_path(folder: Path, number: int) -> Path:
+    """Where the coarse picture of pair `number` of a list lies: a thousand of them in a folder."""
+    return folder / f"{number // 1000:05}" / f"{number:08}.png"
 
 
 class DrivenClip(NamedTuple):

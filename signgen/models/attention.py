@@ -31,6 +31,16 @@ class SourceContext:
 
         return SourceContext(rows(self.keys), rows(self.values), null_rows)
 
+    def with_tokens(self, other: "SourceContext") -> "SourceContext":
+        """This context and more tokens behind its own; where one of the two is for all rows, it is repeated."""
+        count = max(len(self.keys[0]), len(other.keys[0]))
+
+        def joined(ours: list[Tensor], theirs: list[Tensor]) -> list[Tensor]:
+            pairs = zip(ours, theirs, strict=True)
+            return [torch.cat([half.expand(count, -1, -1, -1) for half in pair], dim=2) for pair in pairs]
+
+        return SourceContext(joined(self.keys, other.keys), joined(self.values, other.values))
+
 
 class SourceAttention:
     """Attention processor that reads a layer's keys and values from a SourceContext."""

@@ -1,12 +1,13 @@
 """Base weights: networks that others have trained, by folder or hub id, for the settings that name them."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, PriorTransformer, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import nn
@@ -15,6 +16,7 @@ from transformers.utils import logging
 
 from signgen.errors import UserError
 from signgen.models.folder import load_component
+from signgen.models.fusion import ImagePoseFusion
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ BASES = {
     "pretrained_unet": Base(UNet2DConditionModel, "Stable Diffusion 2.1", "unet", DIFFUSION_FILE),
     "autoencoder": Base(AutoencoderKL, "Stable Diffusion 2.1", "vae", DIFFUSION_FILE),
     "pretrained_source_encoder": Base(Dinov2Model, "DINOv2-large"),
+    "image_encoder": Base(CLIPVisionModelWithProjection, "OpenCLIP ViT-H/14", others=CLIP_TEXT),
+    "pretrained_prior": Base(PriorTransformer, "Kandinsky 2.2", "prior", DIFFUSION_FILE),
     "pretrained_encoder": Base(CLIPVisionModelWithProjection, "CLIP ViT-L/14", others=CLIP_TEXT),
 }
 CLIP_SOURCE_ENCODER = Base(CLIPVisionModel, "CLIP ViT-L/14", others=(*CLIP_TEXT, "visual_projection."))
@@ -62,10 +66,27 @@ def base_folder(setting: str, place: str, base: Base) -> Path:
     return inner if (inner / "config.json").exists() else Path(place)
 
 
-def copy_weights(network: nn.Module, pretrained: nn.Module, setting: str) -> None:
-    """Fill a network with the weights of another. Raises UserError where they differ in shape."""
+def load_image_encoder(place: str, config: dict[str, Any]) -> CLIPVisionModelWithProjection:
+    """What `image_encoder` names: a CLIP model by folder or hub id, or the tower of a fusion model. `config`: what it
+    must be like. Raises UserError for another one."""
+    fusion = Path(place) / "config.json"
+    if fusion.is_file() and json.loads(fusion.read_text()).get("_class_name") == ImagePoseFusion.__name__:
+        encoder = load_component(ImagePoseFusion, Path(place)).encoder
+    else:
+        encoder = load_base("image_encoder", place)
+    if encoder.config.projection_dim != config["projection_dim"]:
+        raise UserError(
+            f"image_encoder has embeddings of width {encoder.config.projection_dim}, the model needs "
+            f"{config['projection_dim']}"
+        )
+    return encoder
+
+
+def copy_weights(network: nn.Module, pretrained: nn.Module, setting: str, but: str = "") -> None:
+    """Fill a network with the weights of another, all `but` one tensor, which stays. Raises UserError where they differ
+    in shape."""
     try:
-        network.load_state_dict(pretrained.state_dict())
+        network.load_state_dict(pretrained.state_dict() | ({but: network.state_dict()[but]} if but else {}))
     except RuntimeError as error:
         reason = " ".join(str(error).splitlines()[1].split())
         raise UserError(f"{setting} is of another size than the setting model asks for: {reason}") from error

@@ -1,12 +1,12 @@
-"""The conditions of FPDM's denoiser, computed alike in training and in rendering."""
+"""The conditions of the denoisers, computed alike in training and in rendering."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import CLIPVisionModel
+from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
 
 from signgen.models.fusion import ImagePoseFusion
-from signgen.models.pixels import CLIP_STATISTICS, IMAGENET_STATISTICS, encoder_pixels
+from signgen.models.pixels import CLIP_STATISTICS, IMAGENET_STATISTICS, Statistics, encoder_pixels
 from signgen.models.presets import SourceEncoder
 
 EMBEDDINGS = ("fusion", "source", "none")
@@ -14,13 +14,15 @@ EMBEDDINGS = ("fusion", "source", "none")
 embedding (B4) or nothing (B1 to B3)."""
 
 
-def source_hidden(encoder: SourceEncoder, pictures: Tensor) -> Tensor:
+def source_hidden(encoder: SourceEncoder, pictures: Tensor, statistics: Statistics | None = None) -> Tensor:
     """Last hidden state (B, tokens, width) of source pictures (B, H, W, 3) uint8, of the size that the encoder reads.
 
-    All tokens are kept, the class token too (methods: FPDM stage 2, condition 1).
+    All tokens are kept, the class token too (FPDM stage 2, PCDMs stage 2). statistics: of the pixels' channels, by
+    default those that the encoder was trained with; PCDMs give DINOv2 those of CLIP.
     """
     is_clip = isinstance(encoder, CLIPVisionModel)
-    statistics = CLIP_STATISTICS if is_clip else IMAGENET_STATISTICS
+    if statistics is None:
+        statistics = CLIP_STATISTICS if is_clip else IMAGENET_STATISTICS
     pixels = encoder_pixels(pictures, (pictures.shape[1], pictures.shape[2]), statistics).to(encoder.dtype)
     options = {"interpolate_pos_encoding": True} if is_clip else {}  # DINOv2 does so by itself
     return encoder(pixel_values=pixels, **options).last_hidden_state
@@ -28,7 +30,13 @@ def source_hidden(encoder: SourceEncoder, pictures: Tensor) -> Tensor:
 
 def fusion_embedding(fusion: ImagePoseFusion, frames: Tensor) -> Tensor:
     """Embeddings (B, dim) of pictures or pose drawings (B, H, W, 3) uint8."""
-    return fusion.embed(encoder_pixels(frames, fusion.pixel_size, CLIP_STATISTICS))
+    return picture_embedding(fusion.encoder, frames)
+
+
+def picture_embedding(encoder: CLIPVisionModelWithProjection, frames: Tensor) -> Tensor:
+    """CLIP's embeddings (B, dim) of pictures (B, H, W, 3) uint8, squashed to the size that it reads."""
+    side = encoder.config.image_size
+    return encoder(pixel_values=encoder_pixels(frames, (side, side), CLIP_STATISTICS).to(encoder.dtype)).image_embeds
 
 
 def condition_embedding(kind: str, fusion: ImagePoseFusion, source: Tensor, drawings: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def convert_fpdm(checkpoint: Path, output: Path, config: Path | None = None) -> 
     nothing.
     """
     sizes = _sizes(config) if config else PAPER
-    tensors = _state(checkpoint)
+    tensors = checkpoint_tensors(checkpoint, "state_dict", "an FPDM training checkpoint")
     stage_1 = not any(name.startswith("unet.") for name in tensors)
     if stage_1:
         tensors = {_stage_2_name(name): tensor for name, tensor in tensors.items()}
@@ -83,16 +83,17 @@ def convert_fpdm(checkpoint: Path, output: Path, config: Path | None = None) -> 
     states = _sort(tensors, report)
     with atomic_folder(output) as temporary, without_progress_bars():
         if stage_1:
-            _filled(sizes.build_fusion, states, "fusion").save_pretrained(temporary)
+            filled(sizes.build_fusion, states, "fusion").save_pretrained(temporary)
         else:
             _pipeline(sizes, states).save_pretrained(temporary)
     return report
 
 
-def _state(checkpoint: Path) -> dict[str, StoredTensor]:
-    content = read_checkpoint(checkpoint).get("state_dict")
+def checkpoint_tensors(checkpoint: Path, key: str, kind: str) -> dict[str, StoredTensor]:
+    """The tensors that a training checkpoint keeps under `key`. Raises UserError where it is not of that `kind`."""
+    content = read_checkpoint(checkpoint).get(key)
     if not isinstance(content, dict) or not content:
-        raise UserError(f"{checkpoint} holds no state_dict: it is not an FPDM training checkpoint")
+        raise UserError(f"{checkpoint} holds no {key}: it is not {kind}")
     strange = [name for name, tensor in content.items() if not isinstance(tensor, StoredTensor)]
     if strange:
         raise UserError(f"{checkpoint}: {strange[0]} is not a tensor")
@@ -145,10 +146,10 @@ def _pipeline(sizes: Preset, states: dict[str, dict[str, Tensor]]) -> FPDMPipeli
         encoder = _positions_as_published(states["source_encoder"], sizes.source_encoder, sizes.source_size)
         sizes = replace(sizes, source_encoder=encoder)
     return FPDMPipeline(
-        vae=_filled(sizes.build_autoencoder, states, "vae"),
-        source_encoder=_filled(sizes.build_source_encoder, states, "source_encoder"),
-        fusion=_filled(sizes.build_fusion, states, "fusion"),
-        unet=_filled(sizes.build_unet, states, "unet"),
+        vae=filled(sizes.build_autoencoder, states, "vae"),
+        source_encoder=filled(sizes.build_source_encoder, states, "source_encoder"),
+        fusion=filled(sizes.build_fusion, states, "fusion"),
+        unet=filled(sizes.build_unet, states, "unet"),
         scheduler=sizes.build_scheduler(),
         picture_size=sizes.picture_size,
         source_size=sizes.source_size,
@@ -178,7 +179,7 @@ def _positions_as_published(
     return encoder | {"image_size": rows * patch}
 
 
-def _filled(build: Callable[[], nn.Module], states: dict[str, dict[str, Tensor]], name: str) -> Any:
+def filled(build: Callable[[], nn.Module], states: dict[str, dict[str, Tensor]], name: str) -> Any:
     """A component with a checkpoint's tensors, every one of them and no other."""
     module = build()
     state, expected = states.get(name, {}), module.state_dict()

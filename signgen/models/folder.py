@@ -46,9 +46,12 @@ def load_components(pipeline: type, folder: Path, dtype: torch.dtype, weights: b
     index = model_index(folder)
     if index.get("_class_name") != pipeline.__name__:
         raise UserError(f"{folder} holds a {index.get('_class_name')}, not a {pipeline.__name__}")
-    values = {}
+    values: dict[str, Any] = {}
     for name, value in index.items():
         if name.startswith("_"):
+            continue
+        if value == [None, None]:  # diffusers' way to say that a component is left out
+            values[name] = None
             continue
         is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
         if not is_component:

@@ -57,16 +57,6 @@ class ImagePoseFusion(ModelMixin, ConfigMixin):
     def dim(self) -> int:
         return self.encoder.config.projection_dim
 
-    @property
-    def pixel_size(self) -> tuple[int, int]:
-        """(height, width) that `embed` takes."""
-        side = self.encoder.config.image_size
-        return side, side
-
-    def embed(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, 3, *pixel_size) of images or pose drawings, CLIP statistics -> embeddings (B, dim)."""
-        return self.encoder(pixel_values=pixels.to(self.dtype)).image_embeds
-
     def forward(self, source: Tensor, pose: Tensor) -> Tensor:
         """Embeddings of the source image and of the target's pose drawing (B, dim) -> fusion embedding (B, dim)."""
         return self.combiner(source, pose)

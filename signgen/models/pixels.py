@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-CLIP_STATISTICS = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of the channels
+CLIP_STATISTICS: Statistics = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+IMAGENET_STATISTICS: Statistics = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
@@ -44,9 +45,7 @@ def to_drawings(frames: Tensor) -> Tensor:
     return frames.movedim(-1, 1).float() / 255
 
 
-def encoder_pixels(
-    frames: Tensor, size: tuple[int, int], statistics: tuple[tuple[float, ...], tuple[float, ...]]
-) -> Tensor:
+def encoder_pixels(frames: Tensor, size: tuple[int, int], statistics: Statistics) -> Tensor:
     """uint8 frames (B, H, W, 3) -> (B, 3, *size) normalised with an encoder's own channel statistics.
 
     The whole frame is squashed, source and drawing alike: the published code crops one and squashes the other.

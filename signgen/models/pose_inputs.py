@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from signgen.poses import PoseSequence, convert, draw_poses
-from signgen.poses.skeletons import OPENPOSE_18
+from signgen.poses import PoseSequence, draw_poses
+from signgen.poses.conversion import SOURCES_18
 
 MISSING = -1.0
 
@@ -25,6 +26,9 @@ class PoseInputs:
     def __len__(self) -> int:
         return len(self.drawings)
 
+    def __getitem__(self, rows: slice) -> "PoseInputs":
+        return PoseInputs(self.drawings[rows], None if self.points is None else self.points[rows])
+
 
 def pose_inputs(poses: PoseSequence, size: tuple[int, int]) -> PoseInputs:
     """Poses scaled to pictures of `size` (height, width), drawn and as coordinates."""
@@ -33,5 +37,14 @@ def pose_inputs(poses: PoseSequence, size: tuple[int, int]) -> PoseInputs:
 
 def body_points(poses: PoseSequence) -> np.ndarray:
     """The OpenPose-18 points as shares of the picture's width and height, float32 (F, 18, 2); -1 where missing."""
-    body = convert(poses, OPENPOSE_18)
-    return np.where(body.present[..., None], body.positions / np.array(body.size, np.float32), np.float32(MISSING))
+    return point_shares(torch.from_numpy(poses.keypoints), poses.size[::-1]).numpy()
+
+
+def point_shares(keypoints: Tensor, size: tuple[int, int]) -> Tensor:
+    """The same of key points (B, 133 or 18, 3) in pixels of pictures of `size` (height, width)."""
+    if keypoints.shape[1] != len(SOURCES_18):
+        ends = keypoints[:, [source[0] for source in SOURCES_18]], keypoints[:, [source[-1] for source in SOURCES_18]]
+        score = torch.minimum(ends[0][..., 2:], ends[1][..., 2:])
+        keypoints = torch.cat([(ends[0] + ends[1])[..., :2] / 2, score], dim=-1)
+    shares = keypoints[..., :2] / torch.tensor(size[::-1], dtype=keypoints.dtype, device=keypoints.device)
+    return torch.where(keypoints[..., 2:] > 0, shares, MISSING)

@@ -94,7 +94,8 @@ def _autoencoder(channels: tuple[int, ...], layers: int, latents: int, groups: i
     }
 
 
-def _tower(width: int, layers: int, heads: int, image: int, patch: int) -> dict[str, Any]:
+def tower(width: int, layers: int, heads: int, image: int, patch: int) -> dict[str, Any]:
+    """Configuration of a vision transformer; `image` and `patch`: edges in pixels."""
     return {
         "hidden_size": width,
         "num_hidden_layers": layers,
@@ -125,9 +126,9 @@ PAPER = Preset(
     picture_size=(512, 512),
     source_size=(512, 512),
     autoencoder=_autoencoder((128, 256, 512, 512), 2, 4, 32, 1) | {"sample_size": 768},
-    source_encoder=_tower(1024, 24, 16, 518, 14) | {"mlp_ratio": 4},
+    source_encoder=tower(1024, 24, 16, 518, 14) | {"mlp_ratio": 4},
     fusion={
-        "clip": _tower(1024, 24, 16, 224, 14) | {"intermediate_size": 4096, "projection_dim": 768},
+        "clip": tower(1024, 24, 16, 224, 14) | {"intermediate_size": 4096, "projection_dim": 768},
         "projection": 768,
         "hidden": 768,
     },
@@ -144,9 +145,9 @@ MINI = Preset(
     picture_size=(260, 210),
     source_size=(256, 208),
     autoencoder=_autoencoder((64, 128), 1, 8, 16, 4) | {"mid_block_add_attention": False},
-    source_encoder=_tower(192, 4, 6, 256, 16) | {"mlp_ratio": 3},
+    source_encoder=tower(192, 4, 6, 256, 16) | {"mlp_ratio": 3},
     fusion={
-        "clip": _tower(128, 4, 4, 128, 16) | {"intermediate_size": 512, "projection_dim": 192},
+        "clip": tower(128, 4, 4, 128, 16) | {"intermediate_size": 512, "projection_dim": 192},
         "projection": 256,
         "hidden": 256,
     },
@@ -175,9 +176,9 @@ TINY = Preset(
     picture_size=(52, 42),
     source_size=(56, 42),
     autoencoder=_autoencoder((8, 8), 1, 4, 4, 4) | {"mid_block_add_attention": False},
-    source_encoder=_tower(16, 1, 2, 56, 14) | {"mlp_ratio": 2},
+    source_encoder=tower(16, 1, 2, 56, 14) | {"mlp_ratio": 2},
     fusion={
-        "clip": _tower(16, 1, 2, 32, 16) | {"intermediate_size": 32, "projection_dim": 8},
+        "clip": tower(16, 1, 2, 32, 16) | {"intermediate_size": 32, "projection_dim": 8},
         "projection": 16,
         "hidden": 16,
     },

@@ -1,4 +1,7 @@
-"""The conditional UNet: a Stable Diffusion UNet with pose, source and fusion conditions (FPDM, stage 2)."""
+"""The conditional UNet: a Stable Diffusion UNet with pose, source and embedding conditions.
+
+It is the denoiser of FPDM (stage 2) and, with other input channels and conditions, those of PCDMs (stages 2 and 3).
+"""
 
 from typing import Any
 
@@ -6,6 +9,7 @@ import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.controlnets.controlnet import ControlNetConditioningEmbedding
+from diffusers.models.embeddings import TimestepEmbedding
 from torch import Tensor, nn
 
 from signgen.models.attention import SourceAttention, SourceContext, project_tokens
@@ -13,12 +17,14 @@ from signgen.models.positions import sinusoidal_grid
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
-    """Denoises latents given pose features, source tokens and a fusion embedding.
+    """Denoises latents given pose features, source tokens and an embedding of the picture to be.
 
-    unet_config: configuration of diffusers' UNet2DConditionModel. source_dim: width of the source encoder's tokens.
-    fusion_dim: width of the fusion embedding. source_hidden, fusion_hidden: widths of the two projections' hidden
-    layers (768 as published). pose_channels: the pose encoder's convolution stack, halving sizes between two. dropout:
-    of both projections.
+    unet_config: configuration of diffusers' UNet2DConditionModel; input channels beyond the output's are for what is
+    known of the picture. source_dim: width of the source encoder's tokens. fusion_dim: width of the embedding that is
+    added to the time embedding (FPDM's fusion embedding, PCDMs' global one); None: there is none. fusion_embed_type:
+    its projection, "mlp" (FPDM) or "projection" (PCDMs), in diffusers' terms for class embeddings. source_hidden,
+    fusion_hidden: widths of the projections' hidden layers (768 as published). pose_channels: the pose encoder's
+    convolution stack, halving sizes between two; None: no pose. dropout: of the projections.
 
     Two options for models trained from nothing. patch: the UNet sees blocks of patch x patch latents as one position
     (as diffusion transformers do), which makes it patch^2 times cheaper. positions: (height, width) of a grid of
@@ -32,19 +38,21 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         self,
         unet_config: dict[str, Any],
         source_dim: int,
-        fusion_dim: int,
+        fusion_dim: int | None,
         source_hidden: int = 768,
         fusion_hidden: int = 768,
-        pose_channels: tuple[int, ...] = (16, 32, 96, 256),
+        pose_channels: tuple[int, ...] | None = (16, 32, 96, 256),
         dropout: float = 0.2,
         patch: int = 1,
         positions: tuple[int, int] | None = None,
+        fusion_embed_type: str = "mlp",
     ) -> None:
         super().__init__()
         self.unet = UNet2DConditionModel(**unet_config)
         width, token_width = self.unet.config.block_out_channels[0], self.unet.config.cross_attention_dim
         time_width = self.unet.time_embedding.linear_2.out_features
-        self.pose_encoder = ControlNetConditioningEmbedding(width, block_out_channels=tuple(pose_channels))
+        if pose_channels is not None:
+            self.pose_encoder = ControlNetConditioningEmbedding(width, block_out_channels=tuple(pose_channels))
         self.source_projection = nn.Sequential(
             nn.Linear(source_dim, source_hidden),
             nn.GELU(),
@@ -53,13 +61,16 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             nn.Linear(source_hidden, token_width),
             nn.Dropout(dropout),
         )
-        self.fusion_projection = nn.Sequential(
-            nn.Linear(fusion_dim, fusion_hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(fusion_hidden, time_width),
-            nn.Dropout(dropout),
-        )
+        if fusion_dim is not None and fusion_embed_type == "mlp":
+            self.fusion_projection: nn.Module = nn.Sequential(
+                nn.Linear(fusion_dim, fusion_hidden),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(fusion_hidden, time_width),
+                nn.Dropout(dropout),
+            )
+        elif fusion_dim is not None:
+            self.fusion_projection = TimestepEmbedding(fusion_dim, time_width)
         self.position_features = nn.Parameter(0.5 * sinusoidal_grid(width, *positions)) if positions else None
         self._use_source_attention()
 
@@ -72,10 +83,19 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
 
     @property
     def latent_channels(self) -> int:
-        return self.unet.config.in_channels // self.config.patch**2
+        """Channels of the latents that it denoises."""
+        return self.unet.config.out_channels // self.config.patch**2
+
+    @property
+    def known_channels(self) -> int:
+        """Channels of what it is told of the picture, behind the latents."""
+        return self.unet.config.in_channels // self.config.patch**2 - self.latent_channels
 
     def pose_features(self, drawings: Tensor) -> Tensor:
-        """Pose drawings (B, 3, H, W) in [0, 1] -> features (B, C, h, w), one per position; edges padded with black."""
+        """Pose drawings (B, 3, H, W) -> features (B, C, h, w), one per position; edges are padded with zeros.
+
+        FPDM's drawings are in [0, 1], PCDMs' in [-1, 1].
+        """
         factor = 2 ** (len(self.config.pose_channels) - 1)
         height, width = drawings.shape[-2:]
         padded = F.pad(drawings, (0, -width % factor, 0, -height % factor))
@@ -94,20 +114,24 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         latents: Tensor,
         timesteps: Tensor,
         context: SourceContext,
-        pose_features: Tensor,
-        fusion: Tensor,
+        pose_features: Tensor | None = None,
+        fusion: Tensor | None = None,
     ) -> Tensor:
         """Predict noise or velocity (as the scheduler's prediction type says) for latents (B, C, h, w).
 
-        timesteps: (B,) or scalar. pose_features: (B, width, h, w), zero where dropped. fusion: (B, fusion_dim), zero
-        where dropped: it is dropped before its projection, so the projection of zero still reaches the time embedding.
+        Behind the latents' own channels come those of what is known of the picture. timesteps: (B,) or scalar.
+        pose_features: (B, width, h, w), zero where dropped. fusion: (B, fusion_dim), zero where dropped: it is dropped
+        before its projection, so the projection of zero still reaches the time embedding.
         """
         (height, width), patch = latents.shape[-2:], self.config.patch
         latents = F.pixel_unshuffle(F.pad(latents, (0, -width % patch, 0, -height % patch), mode="replicate"), patch)
         unet = self.unet
         embedding = unet.time_embedding(unet.get_time_embed(latents, timesteps))
-        embedding = embedding + self.fusion_projection(fusion.to(latents.dtype))
-        hidden = unet.conv_in(latents) + pose_features
+        if fusion is not None:
+            embedding = embedding + self.fusion_projection(fusion.to(latents.dtype))
+        hidden = unet.conv_in(latents)
+        if pose_features is not None:
+            hidden = hidden + pose_features
         if self.position_features is not None:
             hidden = hidden + F.interpolate(self.position_features[None], size=hidden.shape[-2:], mode="bilinear")
         skips: tuple[Tensor, ...] = (hidden,)

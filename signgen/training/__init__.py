@@ -13,6 +13,9 @@ from signgen.training.distillation import DistillationObjective, DistillationSet
 from signgen.training.fusion import FusionObjective, FusionSettings
 from signgen.training.loop import Report, Trainer
 from signgen.training.objective import Objective
+from signgen.training.pcdm_inpaint import InpaintObjective, InpaintSettings
+from signgen.training.pcdm_prior import PriorObjective, PriorSettings
+from signgen.training.pcdm_refine import RefineObjective, RefineSettings
 from signgen.training.settings import TrainingSettings
 
 KINDS: dict[str, tuple[type[TrainingSettings], type[Objective]]] = {
@@ -20,6 +23,9 @@ KINDS: dict[str, tuple[type[TrainingSettings], type[Objective]]] = {
     "fusion": (FusionSettings, FusionObjective),
     "diffusion": (DiffusionSettings, DiffusionObjective),
     "distill": (DistillationSettings, DistillationObjective),
+    "pcdm-prior": (PriorSettings, PriorObjective),
+    "pcdm-inpaint": (InpaintSettings, InpaintObjective),
+    "pcdm-refine": (RefineSettings, RefineObjective),
 }
 
 

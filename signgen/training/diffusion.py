@@ -18,27 +18,22 @@ from signgen.models.pixels import resize, to_drawings, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import SOURCE_ENCODERS, Preset, SourceEncoder
 from signgen.models.unet import ConditionalUNet
-from signgen.training.objective import Batch, Objective, picture_grid, region_weights
-from signgen.training.settings import TrainingSettings
+from signgen.training.denoising import DenoisingObjective, Drops, LatentSettings, kept
+from signgen.training.objective import Batch, picture_grid, region_weights
 
 
 @dataclass
-class DropSettings:
-    """Probabilities of dropping conditions, per sample. `everything` trains the null branch of guidance."""
+class DropSettings(Drops):
+    """Drops of FPDM's conditions. `everything` trains the null branch of guidance."""
 
     everything: float = 0.1
     pose: float = 0.2
     source: float = 0.2
     fusion: float = 0.2
 
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= value <= 1:
-                raise UserError(f"drop.{name} is {value}; it is a probability, between 0 and 1")
-
 
 @dataclass
-class DiffusionSettings(TrainingSettings):
+class DiffusionSettings(LatentSettings):
     """Stage 2 of FPDM."""
 
     autoencoder: str = "???"
@@ -58,13 +53,6 @@ class DiffusionSettings(TrainingSettings):
     train_source_encoder: bool = False
     """`mini` has no pretrained source encoder to freeze and trains its own with the UNet."""
     drop: DropSettings = field(default_factory=DropSettings)
-    noise_offset: float = 0.1
-    """Noise shared by a channel's positions, beside the independent noise."""
-    noise_bias: float = 1.0
-    """Timesteps are (1 - u^bias) T with u uniform: 1 is uniform (FPDM), 3 favours noise (CFLD's cubic sampling)."""
-    hands: float = 0.0
-    """How much more a latent at a hand weighs in the loss."""
-    face: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -100,8 +88,10 @@ def sampled_pictures(pipeline: FPDMPipeline, batch: Batch, noise: Tensor) -> np.
     return picture_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
 
 
-class DiffusionObjective(Objective):
+class DiffusionObjective(DenoisingObjective):
     """v- or epsilon-prediction of noised target latents, given source, pose and the frozen fusion embedding."""
+
+    settings: DiffusionSettings
 
     def __init__(self, settings: DiffusionSettings, weights: bool = True) -> None:
         super().__init__()
@@ -117,8 +107,7 @@ class DiffusionObjective(Objective):
         self.scheduler = sizes.build_scheduler()
         if settings.gradient_checkpointing:
             self.unet.unet.enable_gradient_checkpointing()
-        self.latent_shape = (self.unet.latent_channels, *latent_size(self.vae, *self.size))
-        self.noise_count = int(np.prod(self.latent_shape)) + self.latent_shape[0]
+        self.set_noised_shape((self.unet.latent_channels, *latent_size(self.vae, *self.size)))
 
     def load_pretrained(self) -> None:
         """Weights that the settings name. A frozen source encoder with random weights would see nothing: refused."""
@@ -163,7 +152,7 @@ class DiffusionObjective(Objective):
         noise = self.noise(batch["noise"])
         uniform = batch["uniform"]
         timesteps = self.timesteps(uniform[:, 0])
-        keep_pose, keep_source, keep_fusion = self.kept(uniform)
+        keep_pose, keep_source, keep_fusion = kept(self.settings.drop, uniform)
         tokens = keep_rows(self.unet.source_tokens(source_hidden(self.source_encoder, sources)), keep_source)
         features = keep_rows(self.unet.pose_features(to_drawings(batch["pose"])), keep_pose)
         prediction = self.unet(
@@ -172,39 +161,10 @@ class DiffusionObjective(Objective):
             self.unet.source_context(tokens),
             features,
             keep_rows(fused, keep_fusion),
-        ).float()
-        error = (prediction - self.goal(latents, noise, timesteps)).square()
-        weights = region_weights(
-            batch["keypoints"], self.size, self.latent_shape[1:], self.settings.hands, self.settings.face
         )
-        return {"loss": (weights * error).mean(), "error": error.mean()}
-
-    def timesteps(self, uniform: Tensor) -> Tensor:
-        """Uniform numbers (B,) in [0, 1) -> timesteps (B,)."""
-        last = self.scheduler.config.num_train_timesteps - 1
-        return ((1 - uniform**self.settings.noise_bias) * (last + 1)).long().clamp(max=last)
-
-    def noise(self, numbers: Tensor) -> Tensor:
-        """A sample's standard normal numbers (B, noise_count) -> noise (B, C, h, w) with its offset."""
-        channels = self.latent_shape[0]
-        offset = numbers[:, -channels:].view(-1, channels, 1, 1)
-        return numbers[:, :-channels].view(-1, *self.latent_shape) + self.settings.noise_offset * offset
-
-    def kept(self, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Which samples keep pose, source and fusion embedding (B,) each, drawn per sample."""
-        drop = self.settings.drop
-        anything = uniform[:, 1] >= drop.everything
-        pose, source, fusion = (
-            anything & (uniform[:, 2 + place] >= probability)
-            for place, probability in enumerate((drop.pose, drop.source, drop.fusion))
-        )
-        return pose, source, fusion
-
-    def goal(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """What the network is to predict: the velocity or the noise."""
-        if self.scheduler.config.prediction_type == "v_prediction":
-            return self.scheduler.get_velocity(latents, noise, timesteps)
-        return noise
+        grid = self.noised_shape[1], self.noised_shape[2]
+        weights = region_weights(batch["keypoints"], self.size, grid, self.settings.hands, self.settings.face)
+        return self.denoising_loss(prediction, self.goal(latents, noise, timesteps), weights)
 
     def pipeline(self) -> FPDMPipeline:
         return FPDMPipeline(

@@ -104,9 +104,15 @@ def batch_flops(network: Objective, batch: Batch, precision: str) -> float:
 def meta_batch(count: int, size: tuple[int, int], noise: int) -> Batch:
     """A batch of PairDataset samples without content."""
     frames = {
-        name: torch.empty((count, *size, 3), dtype=torch.uint8, device="meta") for name in ("source", "target", "pose")
+        name: torch.empty((count, *size, 3), dtype=torch.uint8, device="meta")
+        for name in ("source", "target", "pose", "source_pose", "coarse")
     }
-    shapes = {"keypoints": (count, KEYPOINTS, 3), "noise": (count, noise), "uniform": (count, UNIFORMS)}
+    shapes = {
+        "keypoints": (count, KEYPOINTS, 3),
+        "source_keypoints": (count, KEYPOINTS, 3),
+        "noise": (count, noise),
+        "uniform": (count, UNIFORMS),
+    }
     return frames | {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
 
 

@@ -16,6 +16,11 @@ MODELS = (
     "pretrained_unet",
     "pretrained_source_encoder",
     "pretrained_encoder",
+    "image_encoder",
+    "prior",
+    "pretrained_prior",
+    "inpaint",
+    "coarse",
 )
 
 

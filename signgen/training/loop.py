@@ -119,6 +119,8 @@ class Trainer:
             noise_shape=(self.objective.noise_count,),
             preload=data.preload,
             triples=read_pair_list(Path(data.pairs), corpus) if data.pairs else None,
+            source_pose=self.objective.source_pose,
+            coarse=self.objective.coarse,
         )
         loader = DataLoader(
             dataset,
@@ -143,6 +145,7 @@ class Trainer:
             length=count * size,
             seed=0,
             noise_shape=(self.objective.noise_count,),
+            source_pose=self.objective.source_pose,
         )
         return [_to_device(batch, self.accelerator.device) for batch in DataLoader(dataset, batch_size=size)]
 

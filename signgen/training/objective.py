@@ -17,13 +17,16 @@ class Objective(nn.Module, ABC):
     """Trainable parts, frozen parts and a loss.
 
     size: (height, width) of the pictures it takes. noise_count: standard normal numbers that a sample brings along,
-    so that a sample's noise depends on the sample alone and not on batch size, process or resumption.
+    so that a sample's noise depends on the sample alone and not on batch size, process or resumption. source_pose:
+    whether it needs the source's own pose. coarse: folder of the pairs' coarse pictures, if it needs these.
     Constructors take the settings of the training and `weights`: whether to load the weights that they name; without
     them only sizes matter.
     """
 
     size: tuple[int, int]
     noise_count: int = 0
+    source_pose: bool = False
+    coarse: Path | None = None
 
     @abstractmethod
     def trainable(self) -> dict[str, nn.Module]:

@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
 from signgen.flops import PRECISIONS
+from signgen.models.pcdm_presets import PCDMPreset
 from signgen.models.presets import Preset, preset
 
+Sizes = TypeVar("Sizes", Preset, PCDMPreset)
 DECAYS = ("constant", "cosine", "linear", "step")
 
 
@@ -104,7 +107,10 @@ class TrainingSettings:
 
     def sizes(self) -> Preset:
         """The model's parts and sizes. Raises UserError for an unknown one."""
-        sizes = preset(self.model)
+        return self.resized(preset(self.model))
+
+    def resized(self, sizes: Sizes) -> Sizes:
+        """The same parts for the picture sizes that are set."""
         return replace(
             sizes,
             picture_size=_size("picture_size", self.picture_size) or sizes.picture_size,

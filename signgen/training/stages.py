@@ -1,30 +1,55 @@
-"""FPDM's trainings in their order, each on what the one before it made."""
+"""The trainings of a system in their order, each on what those before it made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 from signgen.training.checkpoint import checkpoints
 from signgen.training.loop import Report
 
-STAGES = ("autoencoder", "fusion", "diffusion")
+FPDM_STAGES = ("autoencoder", "fusion", "diffusion")
+# Autoencoder and fusion model, whose tower embeds pictures, where they are trained here: the published ones are not.
+PCDM_STAGES = ("autoencoder", "fusion", "pcdm-prior", "pcdm-inpaint", "pcdm-refine")
+# Stage -> its settings that name what other stages make.
+PARTS = {
+    "diffusion": {"autoencoder": "autoencoder", "fusion": "fusion"},
+    "pcdm-prior": {"image_encoder": "fusion"},
+    "pcdm-inpaint": {"autoencoder": "autoencoder", "image_encoder": "fusion", "prior": "pcdm-prior"},
+    "pcdm-refine": {"inpaint": "pcdm-inpaint"},
+}
 
 
-def train_stages(configs: Path, work: Path, overrides: Iterable[str] = ()) -> Path:
+def train_stages(configs: Path, work: Path, overrides: Iterable[str] = (), stages: Sequence[str] = FPDM_STAGES) -> Path:
     """Train every stage that has a configuration `configs/STAGE.yaml`, in `work/STAGE`; returns the last one's model.
 
-    What is done is not repeated, what was stopped goes on. overrides: `key=value` for all stages, or
-    `STAGE:key=value` for one. Raises UserError as `train` does.
+    Before PCDMs' third stage its coarse pictures are made, in `work/coarse`. What is done is not repeated, what was
+    stopped goes on. overrides: `key=value` for all stages, or `STAGE:key=value` for one. Raises UserError as `train`
+    does.
     """
     made: dict[str, Path] = {}
-    for stage in STAGES:
+    for stage in stages:
         config = configs / f"{stage}.yaml"
         if not config.exists():
             continue
-        parts = [f"{part}={model}" for part, model in made.items()] if stage == "diffusion" else []
+        parts = [f"{name}={made[maker]}" for name, maker in PARTS.get(stage, {}).items() if maker in made]
         given = [f"output={work / stage}", *parts, *of_stage(stage, overrides)]
+        if stage == "pcdm-refine":
+            given += [f"coarse={work / 'coarse'}", "validation=[]"]  # there are no coarse pictures to validate on
+            make_pictures(config, given)
         made[stage] = train_stage(stage, config, given, name=stage)
     return list(made.values())[-1]
+
+
+def make_pictures(config: Path, overrides: Iterable[str]) -> None:
+    """The coarse pictures that the pcdm-refine training of that configuration needs."""
+    from signgen.training import load_settings
+    from signgen.training.coarse import make_coarse
+    from signgen.training.pcdm_refine import RefineSettings
+
+    settings = load_settings("pcdm-refine", config, overrides)
+    assert isinstance(settings, RefineSettings)
+    if count := make_coarse(settings):
+        print(f"coarse {count} pictures", flush=True)
 
 
 def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) -> Path:
@@ -39,6 +64,7 @@ def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) ->
 
 def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
     """Those of `[STAGE:]key=value` overrides that are for a stage, without the prefix that names it."""
-    for_all = [override for override in overrides if not override.startswith(tuple(f"{name}:" for name in STAGES))]
+    names = tuple(f"{name}:" for name in (*FPDM_STAGES, *PCDM_STAGES))
+    for_all = [override for override in overrides if not override.startswith(names)]
     own = [override.removeprefix(f"{stage}:") for override in overrides if override.startswith(f"{stage}:")]
     return for_all + own

@@ -8,7 +8,7 @@ from signgen.models.pixels import CLIP_STATISTICS, encoder_pixels
 
 def test_pictures_and_drawings_reach_the_fusion_encoder_in_one_framing(tiny_pipeline: FPDMPipeline) -> None:
     """What is at one place of picture and drawing is at one place for the encoder, whatever their sizes: no crop."""
-    size = tiny_pipeline.fusion.pixel_size
+    side = tiny_pipeline.fusion.encoder.config.image_size
     for corner in [(slice(0, 0.1), slice(0, 0.1)), (slice(0.9, 1), slice(0.9, 1)), (slice(0, 0.1), slice(0.9, 1))]:
         places = []
         for height, width in ((110, 75), (256, 256), (260, 210)):
@@ -18,7 +18,7 @@ def test_pictures_and_drawings_reach_the_fusion_encoder_in_one_framing(tiny_pipe
                 for part, extent in zip(corner, (height, width), strict=True)
             )
             frame[:, rows, columns] = 255
-            pixels = encoder_pixels(torch.from_numpy(frame), size, CLIP_STATISTICS)[0, 0]
+            pixels = encoder_pixels(torch.from_numpy(frame), (side, side), CLIP_STATISTICS)[0, 0]
             bright = (pixels > 0).nonzero().float()
             assert len(bright), "what is in a corner is not cut off"
             places.append(bright.mean(dim=0))

@@ -193,3 +193,12 @@ def test_equal_to_the_authors_implementation(shared: Path) -> None:
     assert max(pictures.values()) < 1e-3
     assert len(differences) == 11
     assert max(value for name, value in differences.items() if name not in pictures) < 1e-4
+
+
+def test_pcdms_are_equal_to_the_authors_implementation(shared: Path) -> None:
+    fixture = shared / "parity" / "pcdm-tiny"
+    if not fixture.is_dir():
+        pytest.skip(f"{fixture} is not there")
+    differences = runpy.run_path(str(REPOSITORY / "benchmarks" / "parity.py"))["differences"](fixture)
+    assert len(differences) == 11
+    assert max(differences.values()) < 1e-4

@@ -43,7 +43,7 @@ def test_from_the_pictures_to_the_table_and_on_from_where_it_stopped(
     scores = json.loads((test / "scores.json").read_text())["metrics"]
     assert scores["ssim"]["count"] == 3
     target = np.asarray(Image.open(test / "reference" / "000000" / "000002.png"))
-    assert target.shape == (64, 56, 3)
+    assert target.shape == (512, 352, 3)
     before = (test / "rendered" / "000000" / "000001.png").read_bytes()
 
     shutil.rmtree(test / "rendered" / "000000")

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
 from signgen.training import load_settings
+from signgen.training.denoising import kept
 from signgen.training.diffusion import DiffusionObjective, DropSettings
 from signgen.training.fusion import contrastive_loss, retrieval_at_1, source_enhanced_loss
 from signgen.training.objective import region_weights
@@ -19,10 +20,10 @@ def objective(trained_parts: list[str]) -> DiffusionObjective:
     return DiffusionObjective(settings)
 
 
-def test_conditions_are_dropped_per_sample_and_the_null_branch_is_trained(objective: DiffusionObjective) -> None:
-    objective.settings.drop = DropSettings(everything=0.1, pose=0.2, source=0.2, fusion=0.5)
+def test_conditions_are_dropped_per_sample_and_the_null_branch_is_trained() -> None:
+    drop = DropSettings(everything=0.1, pose=0.2, source=0.2, fusion=0.5)
     uniform = torch.rand(20_000, 8, generator=torch.Generator().manual_seed(0))
-    pose, source, fusion = objective.kept(uniform)
+    pose, source, fusion = kept(drop, uniform)
     assert (~pose).float().mean() == pytest.approx(0.1 + 0.9 * 0.2, abs=0.01)
     assert (~source).float().mean() == pytest.approx(0.1 + 0.9 * 0.2, abs=0.01)
     assert (~fusion).float().mean() == pytest.approx(0.1 + 0.9 * 0.5, abs=0.01)
@@ -34,7 +35,7 @@ def test_offset_noise_is_shared_by_a_channel(objective: DiffusionObjective) -> N
     objective.settings.noise_offset = 0.1
     numbers = torch.randn(4, objective.noise_count, generator=torch.Generator().manual_seed(0))
     noise = objective.noise(numbers)
-    assert noise.shape == (4, *objective.latent_shape)
+    assert noise.shape == (4, *objective.noised_shape)
     objective.settings.noise_offset = 0.0
     difference = noise - objective.noise(numbers)
     assert torch.allclose(difference, difference[..., :1, :1].expand_as(difference), atol=1e-6)

@@ -1,0 +1,29 @@
+"""`signgen coarse`: the pictures that stage 3 of PCDMs is trained on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signgen.cli.console import Json, announce, report, track
+from signgen.cli.train import Overrides
+
+
+def coarse(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file of the pcdm-refine training.")],
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Make the coarse pictures that `signgen train pcdm-refine CONFIG` needs, of every training pair.
+
+    Stages 1 and 2 of the setting `inpaint` make them. What is there already is kept: it goes on where it was stopped.
+    """
+    announce("Loading torch")
+    from signgen.training import load_settings
+    from signgen.training.coarse import make_coarse
+    from signgen.training.pcdm_refine import RefineSettings
+
+    settings = load_settings("pcdm-refine", config, overrides or [])
+    assert isinstance(settings, RefineSettings)
+    count = make_coarse(settings, progress=track)
+    report({"coarse": settings.coarse, "made": count}, as_json, f"{settings.coarse}: {count} pictures made")
