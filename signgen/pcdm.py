@@ -6,6 +6,7 @@ refining makes the picture from the coarse one.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -74,6 +75,22 @@ class Stages:
     def images(self) -> Tensor:
         """The last stage's."""
         return self.coarse if self.refined is None else self.refined
+
+
+class StageFolder:
+    """Writes what the stages make of a video into a folder, frame by frame: NNNNNN.npy, the embedding, and NNNNNN.png,
+    the coarse picture, from 0. For `PCDMPipeline.keep`."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.count = folder, 0
+
+    def __call__(self, stages: Stages) -> None:
+        pictures = to_frames(stages.coarse).cpu().numpy()
+        for embedding, picture in zip(stages.embedding.cpu().numpy(), pictures, strict=True):
+            np.save(self.folder / f"{self.count:06}.npy", embedding)
+            Image.fromarray(picture).save(self.folder / f"{self.count:06}.png")
+            self.count += 1
 
 
 class PCDMPipeline(SignerPipeline):

@@ -17,7 +17,7 @@ from signgen.fpdm import FPDMPipeline
 from signgen.models.folder import model_index
 from signgen.models.location import model_folder
 from signgen.overlap import overlapped
-from signgen.pcdm import PCDMPipeline
+from signgen.pcdm import PCDMPipeline, StageFolder
 from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
 from signgen.provenance import model_hash, provenance
@@ -37,6 +37,7 @@ def produce(
     inputs: Mapping[str, Any],
     progress: Progress,
     source_pose: PoseSequence | None = None,
+    keep_stages: Path | None = None,
     model: str = "mini",
     seed: int = 0,
     device: str = "auto",
@@ -53,6 +54,7 @@ def produce(
         inputs: where picture and poses come from, for the record.
         progress: wraps the stream of frames, given their number and what happens to them.
         source_pose: its first frame is the signer's own pose in `picture`, which PCDMs need.
+        keep_stages: a folder for the embeddings and coarse pictures of PCDMs' first stages.
         model: an embedded model's name, a model folder or a hub id.
         device: "auto" takes CUDA where there is one.
         dtype: of the networks; None takes bfloat16 where it is faster.
@@ -67,6 +69,10 @@ def produce(
     size = (width + (driving.width(height) if driving else 0), height)
     with VideoWriter(output, poses.fps, size, origin) as writer:
         pipeline = load_pipeline(folder, device, dtype)
+        if keep_stages is not None:
+            if not isinstance(pipeline, PCDMPipeline):
+                raise UserError(f"{model} has no stages to keep: only PCDMs have")
+            pipeline.keep = StageFolder(keep_stages)
         start = time.monotonic()
         frames = render(pipeline, picture, poses, source_pose=source_pose, seed=seed, **options)
 

@@ -57,6 +57,10 @@ def render(
             "where FRAME is its first frame), or `estimate`. Without it the pose of --align, else it is estimated.",
         ),
     ] = None,
+    keep_stages: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Keep what PCDMs' first stages make: embeddings, coarse pictures."),
+    ] = None,
     estimator: Annotated[
         Literal["mediapipe", "mmpose"], typer.Option(help="What finds poses in a video; an optional package each.")
     ] = "mediapipe",
@@ -123,6 +127,7 @@ def render(
         },
         progress=track,
         source_pose=own_pose,
+        keep_stages=keep_stages,
         model=model,
         seed=seed,
         device=device,
