@@ -41,7 +41,7 @@ def write_webdataset(store: Store, rows: Sequence[Row]) -> None:
     Shards that are there are kept: each is renamed to its name when it is complete.
     """
     folder, size = store.root / "shards", store.settings.clips_per_shard
-    content = hashlib.sha256("".join(row["name"] + row["sha256"] for row in rows).encode()).hexdigest()
+    content = hashlib.sha256("".join(row["name"] + row["frames_sha256"] for row in rows).encode()).hexdigest()
     keep_settings(folder / "shards.json", {"clips_per_shard": size, "clips_sha256": content})
     for number, start in enumerate(range(0, len(rows), size)):
         path = folder / f"{store.split}-{number:06}.tar"

@@ -24,17 +24,16 @@ from signgen.video import VideoWriter
 
 @dataclass(frozen=True)
 class Rendered:
-    """A clip's media, one entry a file (a video, or pictures in order), and its scores. `error`: why there is none."""
+    """A clip's media, one entry a file (a video, or pictures in order), and its scores. `error`: why there is none.
+
+    sha256: of the frames, before they are encoded: the encoder's threads make other bytes of equal frames.
+    """
 
     name: str
     media: tuple[bytes, ...] = ()
     scores: Scores = field(default_factory=Scores)
+    sha256: str = ""
     error: str = ""
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the media's bytes."""
-        return hashlib.sha256(b"".join(self.media)).hexdigest()
 
 
 class Renderer:
@@ -56,7 +55,8 @@ class Renderer:
         except UserError as error:
             return Rendered(order.name, error=str(error))
         media = self._video(order, frames) if self.settings.media == "mp4" else tuple(map(png, frames))
-        return Rendered(order.name, media, self.gate.score(frames, order.poses))
+        digest = hashlib.sha256(frames.tobytes()).hexdigest()
+        return Rendered(order.name, media, self.gate.score(frames, order.poses), digest)
 
     def _video(self, order: Order, frames: np.ndarray) -> tuple[bytes]:
         height, width = frames.shape[1:3]

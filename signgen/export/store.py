@@ -82,7 +82,7 @@ class Store:
             frames=len(order.poses),
             fps=order.poses.fps,
             size=[width, height],
-            sha256=rendered.sha256,
+            frames_sha256=rendered.sha256,
             quality=quality,
             reason=reason,
             scores={name: value for name, value in asdict(rendered.scores).items() if name != "reason"},
