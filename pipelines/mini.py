@@ -10,13 +10,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import torch
-from diffusers import AutoencoderKL
-
 from signgen.errors import UserError
-from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import load_component, without_progress_bars
 from signgen.training import load_settings, train
+from signgen.training.stages import assemble
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -40,14 +36,6 @@ def train_stages(corpora: list[str], work: Path, size: str, overrides: list[str]
         train(kind, settings, resume=started, report=partial(print, stage, flush=True))
 
 
-def package(diffusion: Path, decoder: Path, output: Path) -> None:
-    """Save a trained pipeline with the better decoder, in half precision: what it renders differs by rounding."""
-    pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
-    pipeline.register_modules(vae=load_component(AutoencoderKL, decoder, torch.float16))
-    with without_progress_bars():
-        pipeline.save_pretrained(output)
-
-
 def main() -> None:
     """Parse the command line and run the recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -59,7 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         train_stages(arguments.corpora, arguments.work, arguments.size, arguments.set)
-        package(arguments.work / "diffusion" / "model", arguments.work / "decoder" / "model", arguments.output)
+        assemble(arguments.work / "diffusion" / "model", arguments.work / "decoder" / "model", arguments.output)
     except UserError as error:
         sys.exit(f"{error}")
 

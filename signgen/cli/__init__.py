@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from signgen import __version__
-from signgen.cli import benchmark, coarse, config, data, demo, evaluate, export, models, poses, render, train, ui
+from signgen.cli import adapt, benchmark, coarse, config, data, demo, evaluate, export, models, poses, render, train, ui
 from signgen.errors import UserError
 
 USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
@@ -29,6 +29,7 @@ app.command("render")(render.render)
 app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("coarse")(coarse.coarse)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
 app.command("export")(export.export)

@@ -98,7 +98,7 @@ def render(
     from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
     from signgen.video import open_video, read_first_frame
 
-    kept, folder = _frame_range(frames), model_folder(model)
+    kept, folder = frame_range(frames), model_folder(model)
     check_output(output, inputs=[frame, poses, source_pose, side_by_side])
     picture = read_first_frame(frame)
     sequence, offset = driving_poses(
@@ -163,7 +163,8 @@ def check_output(output: Path, inputs: list[Path | None]) -> None:
         raise UserError(f"{output} is an input as well; give the output another name")
 
 
-def _frame_range(text: str) -> slice:
+def frame_range(text: str) -> slice:
+    """A:B as a slice. Raises UserError for anything else."""
     match = re.fullmatch(r"(-?\d{1,9})?:(-?\d{1,9})?", text)
     if not match:
         raise UserError(f"--frames {text}: expected A:B, such as 10:50, :50 or 10:")

@@ -4,6 +4,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
+from diffusers import AutoencoderKL
+
+from signgen.fpdm import FPDMPipeline
+from signgen.models.folder import load_component, without_progress_bars
 from signgen.training.checkpoint import checkpoints
 from signgen.training.loop import Report
 
@@ -68,3 +73,11 @@ def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
     for_all = [override for override in overrides if not override.startswith(names)]
     own = [override.removeprefix(f"{stage}:") for override in overrides if override.startswith(f"{stage}:")]
     return for_all + own
+
+
+def assemble(diffusion: Path, decoder: Path, output: Path) -> None:
+    """Save a trained pipeline with a decoder that was trained apart, in half precision."""
+    pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
+    pipeline.register_modules(vae=load_component(AutoencoderKL, decoder, torch.float16))
+    with without_progress_bars():
+        pipeline.save_pretrained(output)

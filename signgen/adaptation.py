@@ -1,0 +1,169 @@
+"""One signer from one short clip: the decoder learns how they look, then the diffusion model how they move."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from signgen.data.augmentation import Augmentation
+from signgen.errors import UserError
+from signgen.files import atomic_folder
+from signgen.fpdm import FPDMPipeline
+from signgen.framing import frame_picture, poses_on_picture
+from signgen.models.folder import model_folder
+from signgen.models.presets import Preset, preset
+from signgen.poses import PoseSequence, write_poses
+from signgen.training import train
+from signgen.training.autoencoder import AutoencoderSettings
+from signgen.training.checkpoint import checkpoints
+from signgen.training.diffusion import DiffusionSettings, DropSettings
+from signgen.training.loop import Report
+from signgen.training.settings import DataSettings, OptimizerSettings, TrainingSettings
+from signgen.training.stages import assemble
+
+# What is trained and its number of steps -> where its numbers go.
+Reports = Callable[[str, int], Report]
+
+CARD = """---
+license: other
+library_name: diffusers
+tags: [sign-language, pose-to-video, fpdm]
+---
+
+# {name}
+
+{model}, adapted to one person from {count} frames of one clip by `signgen adapt`: {decoder} steps of the decoder and
+{diffusion} of the diffusion model, {batch} frames each.
+
+It renders that person. Use and share it, and what it renders, with their consent only, and show what is generated as
+generated. Other people come out as mixtures with them.
+"""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to train: steps of the decoder and of the diffusion model, frames a step, and in which precision."""
+
+    decoder: int = 200
+    diffusion: int = 250
+    batch_size: int = 8
+    precision: str = "bf16"
+
+
+def adapt(
+    frames: Sequence[np.ndarray],
+    poses: PoseSequence,
+    output: Path,
+    *,
+    reports: Reports,
+    model: str = "mini",
+    size: str = "mini",
+    effort: Effort | None = None,
+) -> Path:
+    """Fine-tune a model to the signer of one clip and save it, in half precision, as the folder `output`.
+
+    The encoder stays frozen, so that latents keep their meaning and the decoder can be trained by itself; so does the
+    fusion model.
+
+    Args:
+        frames: the clip, uint8 (H, W, 3) each.
+        poses: as many, in pixels of a picture of the same shape.
+        reports: makes what takes the numbers of a training's steps.
+        model: what to start from: an embedded model's name or a model folder.
+        size: the preset that it was made by.
+
+    Beside `output` a folder `output.*.work` holds the framed clip and both trainings until all is done: stopped, the
+    same call goes on. Returns `output`. Raises UserError for a clip or a model that this cannot be done with.
+    """
+    effort, sizes, start = effort or Effort(), preset(size), model_folder(model)
+    if len(frames) != len(poses):
+        raise UserError(f"the clip has {len(frames)} frames but {len(poses)} poses; they must be as many")
+    if len(frames) < 2:
+        raise UserError("one frame shows no movement: a model is adapted to a clip")
+    if output.exists() and not (output / "model_index.json").exists():
+        raise UserError(f"{output} exists and is no model folder; give the output another name")
+    if tuple(FPDMPipeline.from_pretrained(start).config.picture_size) != sizes.picture_size:
+        raise UserError(f"{start} is not of {size}'s size: fine-tune it with `signgen train diffusion`")
+    work = output.with_name(f"{output.name}.{_digest(frames, poses, start, effort)}.work")
+    if not (work / "clip").is_dir():
+        _write_clip(frames, poses, sizes, work / "clip")
+    decoder = AutoencoderSettings(
+        output=str(work / "decoder"),
+        steps=effort.decoder,
+        optimizer=_optimizer(5e-4, effort.decoder),
+        autoencoder=str(start / "vae"),
+        freeze_encoder=True,
+    )
+    diffusion = DiffusionSettings(
+        output=str(work / "diffusion"),
+        steps=effort.diffusion,
+        optimizer=_optimizer(3e-4, effort.diffusion),
+        autoencoder=str(start / "vae"),
+        fusion=str(start / "fusion"),
+        fine_tune=str(start),
+        train_source_encoder=True,
+        # As `mini` was trained: at guidance weight 1 only the branch that sees everything is run.
+        drop=DropSettings(everything=0.05, pose=0.02, source=0.02, fusion=0.1),
+        noise_offset=0.0,
+        noise_bias=3.0,
+    )
+    for kind, settings in (("autoencoder", decoder), ("diffusion", diffusion)):
+        settings.model = size
+        settings.data = DataSettings(
+            roots=[str(work / "clip")],
+            preload=True,
+            workers=0,
+            augmentation=Augmentation(flip=0.5, keypoint_jitter=0.3),
+        )
+        settings.batch_size, settings.precision, settings.ema = effort.batch_size, effort.precision, 0.98
+        settings.log_every, settings.checkpoint_every = 5, 50
+        settings.hands = settings.face = 3.0
+        _train(kind, settings, reports)
+    card = CARD.format(
+        name=output.name,
+        model=model,
+        count=len(frames),
+        decoder=effort.decoder,
+        diffusion=effort.diffusion,
+        batch=effort.batch_size,
+    )
+    with atomic_folder(output) as unfinished:
+        assemble(diffusion.folder / "model", decoder.folder / "model", unfinished)
+        (unfinished / "README.md").write_text(card)
+    shutil.rmtree(work)
+    return output
+
+
+def _optimizer(rate: float, steps: int) -> OptimizerSettings:
+    return OptimizerSettings(learning_rate=rate, weight_decay=0.0, warmup=steps // 20, decay="cosine")
+
+
+def _train(kind: str, settings: TrainingSettings, reports: Reports) -> None:
+    """A training, gone on with where it was stopped."""
+    started = bool(checkpoints(settings.folder / "checkpoints"))
+    train(kind, settings, resume=started, report=reports(settings.folder.name, settings.steps))
+
+
+def _write_clip(frames: Sequence[np.ndarray], poses: PoseSequence, sizes: Preset, folder: Path) -> None:
+    """The clip as the model is shown it when it renders, as a corpus of one clip."""
+    height, width = frames[0].shape[:2]
+    placed = poses_on_picture(poses, width=width, height=height)
+    framing = frame_picture(frames[0], placed, sizes.picture_size, sizes.sampling["fit"])
+    with atomic_folder(folder) as unfinished:
+        pictures = unfinished / "train" / "clip"
+        pictures.mkdir(parents=True)
+        for index, frame in enumerate(frames):
+            Image.fromarray(framing.to_model(frame)).save(pictures / f"{index:06}.png")
+        write_poses(framing.poses_to_model(placed), unfinished / "train" / "clip.npz")
+
+
+def _digest(frames: Sequence[np.ndarray], poses: PoseSequence, start: Path, effort: Effort) -> str:
+    """What a work folder is for: work of another clip must not be gone on with."""
+    digest = hashlib.sha256(f"{start} {effort} {len(frames)}".encode())
+    for array in (frames[0], frames[-1], poses.keypoints):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:8]

@@ -1,0 +1,65 @@
+"""`signgen adapt`: the embedded model, fine-tuned to the signer of one clip."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from signgen.cli.console import Json, Meter, announce, report, track
+from signgen.cli.render import frame_range
+
+if TYPE_CHECKING:
+    from signgen.training.loop import Report
+
+
+def adapt(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip of the signer: a video, or its pictures.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="The folder of the new model.")],
+    poses: Annotated[
+        Path | None, typer.Option(metavar="POSES", help="Pose file with the poses of VIDEO; else they are estimated.")
+    ] = None,
+    frames: Annotated[
+        str, typer.Option(metavar="A:B", help="Only these frames of VIDEO, from 0, B not included.")
+    ] = ":",
+    estimator: Annotated[
+        Literal["mediapipe", "mmpose"], typer.Option(help="What finds poses in VIDEO; an optional package each.")
+    ] = "mediapipe",
+    model: Annotated[str, typer.Option(help="Where to start: the embedded model, or one of its size.")] = "mini",
+    effort: Annotated[float, typer.Option(min=0.01, max=100, help="Times the usual number of training steps.")] = 1.0,
+    as_json: Json = False,
+) -> None:
+    """Adapt the embedded model to the signer of VIDEO: minutes on two cores. `render --model MODEL` then renders them.
+
+    Stopped, the same command goes on where it was.
+    """
+    from signgen.poses.driving import driving_poses
+    from signgen.video import open_video
+
+    kept = frame_range(frames)
+    with open_video(video) as reader:
+        sequence, _ = driving_poses(poses or video, reader[0], track, frames=kept, estimator=estimator)
+        clip = [reader[index] for index in range(len(reader))[kept]]
+
+    announce(f"Loading {model}")
+    from signgen.adaptation import Effort
+    from signgen.adaptation import adapt as run
+
+    usual = Effort()
+    chosen = Effort(decoder=max(1, round(usual.decoder * effort)), diffusion=max(1, round(usual.diffusion * effort)))
+    latest: dict[str, dict[str, Any]] = {}
+    with ExitStack() as meters:
+
+        def reports(name: str, steps: int) -> "Report":
+            meters.pop_all().close()
+            meter = meters.enter_context(Meter(steps, f"Training the {name}", "steps"))
+
+            def show(step: int, values: dict[str, float]) -> None:
+                latest[name] = {**values, "step": step}
+                meter.update(step, f"loss {values['loss']:.4g}")
+
+            return show
+
+        run(clip, sequence, output, reports=reports, model=model, effort=chosen)
+    result = {"model": str(output), "from": model, "frames": len(clip), **latest}
+    report(result, as_json, f"{output}: {model}, adapted to the signer of {video} from {len(clip)} frames")
