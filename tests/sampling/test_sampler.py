@@ -17,18 +17,20 @@ SCHEDULE = DDIMScheduler(
 )
 
 
+@pytest.mark.parametrize("prediction", ["v_prediction", "epsilon"])
 @pytest.mark.parametrize("name", SOLVERS)
-def test_a_perfect_denoiser_is_followed_to_the_data(name: str) -> None:
+def test_a_perfect_denoiser_is_followed_to_the_data(name: str, prediction: str) -> None:
+    schedule = DDIMScheduler.from_config(SCHEDULE.config, prediction_type=prediction)
     data = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(1))
 
-    def velocity(latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-        alpha = SCHEDULE.alphas_cumprod[timestep]
+    def denoiser(latents: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+        alpha = schedule.alphas_cumprod[timestep]
         epsilon = (latents - alpha.sqrt() * data) / (1 - alpha).sqrt()
-        return alpha.sqrt() * epsilon - (1 - alpha).sqrt() * data
+        return epsilon if prediction == "epsilon" else alpha.sqrt() * epsilon - (1 - alpha).sqrt() * data
 
     _, generators = frame_noise((4, 3, 3), 0, range(2))
-    result = sample(velocity, solver(name, SCHEDULE), noise, 20, generators)
+    result = sample(denoiser, solver(name, schedule), noise, 20, generators)
     # What remains is the noise that the schedule leaves at its first step.
     assert (result - data).abs().max() < 0.05
 
