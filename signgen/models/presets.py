@@ -41,8 +41,9 @@ class Preset:
     def build_source_encoder(self) -> SourceEncoder:
         config, model = SOURCE_ENCODERS[self.source_kind]
         encoder = model(config(**self.source_encoder))
-        if isinstance(encoder, Dinov2Model):
-            start_positions(encoder)
+        is_dino = isinstance(encoder, Dinov2Model)
+        embeddings = encoder.embeddings
+        start_positions(embeddings.position_embeddings if is_dino else embeddings.position_embedding.weight)
         return encoder
 
     def with_clip_source(self) -> "Preset":
@@ -52,7 +53,9 @@ class Preset:
         return replace(self, source_kind="clip", source_encoder=tower, unet=unet)
 
     def build_fusion(self) -> ImagePoseFusion:
-        return ImagePoseFusion(**self.fusion)
+        fusion = ImagePoseFusion(**self.fusion)
+        start_positions(fusion.encoder.vision_model.embeddings.position_embedding.weight)
+        return fusion
 
     def build_unet(self) -> ConditionalUNet:
         return ConditionalUNet(**self.unet)

@@ -36,8 +36,10 @@ class FusionSettings(TrainingSettings):
 
 def contrastive_loss(targets: Tensor, fused: Tensor, temperature: float) -> Tensor:
     """InfoNCE in one direction: each target (B, D) finds its own fused embedding (B, D) (FPDM, baseline)."""
-    logits = F.normalize(targets, dim=-1) @ F.normalize(fused, dim=-1).T / temperature
-    return F.cross_entropy(logits, torch.arange(len(targets), device=targets.device))
+    # Poses of one signer differ in the third digit at first, which half precision rounds away.
+    with torch.autocast(targets.device.type, enabled=False):
+        logits = F.normalize(targets.float(), dim=-1) @ F.normalize(fused.float(), dim=-1).T / temperature
+        return F.cross_entropy(logits, torch.arange(len(targets), device=targets.device))
 
 
 def source_enhanced_loss(targets: Tensor, fused: Tensor, sources: Tensor, temperature: float) -> Tensor:
