@@ -25,7 +25,7 @@ from signgen.benchmark.run import CorpusPoses
 from signgen.data import Corpus, open_corpus
 from signgen.errors import UserError
 from signgen.evaluation import ClipPair, Pairing, Protocol, evaluate_pairs
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.production import load_pipeline
 from signgen.provenance import model_hash
 

@@ -14,7 +14,7 @@ from signgen.errors import UserError
 from signgen.files import atomic_folder
 from signgen.fpdm import FPDMPipeline
 from signgen.framing import frame_picture, poses_on_picture
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.models.presets import Preset, preset
 from signgen.poses import PoseSequence, write_poses
 from signgen.training import train

@@ -12,7 +12,6 @@ from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from signgen.errors import UserError
-from signgen.models.location import embedded_models, model_folder  # noqa: F401  (they belong to a folder as well)
 
 
 @contextmanager

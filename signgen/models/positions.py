@@ -18,7 +18,7 @@ def sinusoidal_grid(channels: int, height: int, width: int) -> Tensor:
 
 @torch.no_grad()
 def start_positions(table: Tensor) -> None:
-    """Fill an encoder's position embeddings (..., 1 + side^2, width), those of its class token excepted, with sinusoids.
+    """Fill position embeddings (..., 1 + side^2, width) with sinusoids, that of the class token excepted.
 
     Pretrained weights, where loaded later, replace them.
     """
