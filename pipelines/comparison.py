@@ -27,7 +27,7 @@ from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
 from signgen.errors import UserError
 from signgen.evaluation.tables import format_table
 from signgen.metrics import ssim
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.production import load_pipeline
 from signgen.training import KINDS, load_settings
 from signgen.training.coarse import make_coarse

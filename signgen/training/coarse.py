@@ -15,7 +15,7 @@ from signgen.data.pair_lists import read_pair_list
 from signgen.data.pairs import coarse_path
 from signgen.errors import UserError
 from signgen.files import atomic_path, keep_settings
-from signgen.models.folder import model_folder
+from signgen.models.location import model_folder
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs, pose_inputs
 from signgen.pcdm import PCDMPipeline
