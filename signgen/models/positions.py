@@ -8,6 +8,7 @@ alike in the source's tokens and in the UNet, are there from the first step.
 import torch
 from diffusers.models.embeddings import get_2d_sincos_pos_embed
 from torch import Tensor
+from transformers import Dinov2Model
 
 
 def sinusoidal_grid(channels: int, height: int, width: int) -> Tensor:
@@ -17,10 +18,8 @@ def sinusoidal_grid(channels: int, height: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def start_positions(table: Tensor) -> None:
-    """Fill position embeddings (..., 1 + side^2, width) with sinusoids, that of the class token excepted.
-
-    Pretrained weights, where loaded later, replace them.
-    """
-    side = round((table.shape[-2] - 1) ** 0.5)
-    table[..., 1:, :] = 1.5 * sinusoidal_grid(table.shape[-1], side, side).flatten(1).T
+def start_positions(encoder: Dinov2Model) -> None:
+    """Start an encoder's position embeddings as sinusoids; pretrained weights, where loaded later, replace them."""
+    embeddings = encoder.embeddings.position_embeddings
+    side = round((embeddings.shape[1] - 1) ** 0.5)
+    embeddings[:, 1:] = 1.5 * sinusoidal_grid(embeddings.shape[2], side, side).flatten(1).T

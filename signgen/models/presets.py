@@ -41,9 +41,8 @@ class Preset:
     def build_source_encoder(self) -> SourceEncoder:
         config, model = SOURCE_ENCODERS[self.source_kind]
         encoder = model(config(**self.source_encoder))
-        is_dino = isinstance(encoder, Dinov2Model)
-        embeddings = encoder.embeddings
-        start_positions(embeddings.position_embeddings if is_dino else embeddings.position_embedding.weight)
+        if isinstance(encoder, Dinov2Model):
+            start_positions(encoder)
         return encoder
 
     def with_clip_source(self) -> "Preset":
@@ -53,9 +52,7 @@ class Preset:
         return replace(self, source_kind="clip", source_encoder=tower, unet=unet)
 
     def build_fusion(self) -> ImagePoseFusion:
-        fusion = ImagePoseFusion(**self.fusion)
-        start_positions(fusion.encoder.vision_model.embeddings.position_embedding.weight)
-        return fusion
+        return ImagePoseFusion(**self.fusion)
 
     def build_unet(self) -> ConditionalUNet:
         return ConditionalUNet(**self.unet)
