@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from signgen.models.folder import load_components
 from signgen.models.location import model_folder
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
 
 
 class SignerPipeline(DiffusionPipeline, ABC):
@@ -30,7 +33,7 @@ class SignerPipeline(DiffusionPipeline, ABC):
     one_by_one = False
 
     @classmethod
-    def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> Self:
+    def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> "Self":
         """Load a model folder, a hub id or an embedded model by name ("mini").
 
         Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
@@ -38,7 +41,7 @@ class SignerPipeline(DiffusionPipeline, ABC):
         return cls(**load_components(cls, model_folder(path_or_name), dtype))
 
     @classmethod
-    def without_weights(cls, path_or_name: str | Path) -> Self:
+    def without_weights(cls, path_or_name: str | Path) -> "Self":
         """The same on the meta device: sizes without numbers, to count with."""
         return cls(**load_components(cls, model_folder(path_or_name), torch.float32, weights=False))
 

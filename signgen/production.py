@@ -43,6 +43,7 @@ def produce(
     device: str = "auto",
     dtype: torch.dtype | None = None,
     driving: "Driving | None" = None,
+    save_memory: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Render to an MP4, and write beside it, as OUT.mp4.json, what it was made with.
@@ -59,6 +60,7 @@ def produce(
         device: "auto" takes CUDA where there is one.
         dtype: of the networks; None takes bfloat16 where it is faster.
         driving: a video to put on the left.
+        save_memory: `SignerPipeline.save_memory`.
         options: those of `signgen.rendering.render`; None leaves the choice to the model.
 
     Returns what was written beside the video.
@@ -69,6 +71,7 @@ def produce(
     size = (width + (driving.width(height) if driving else 0), height)
     with VideoWriter(output, poses.fps, size, origin) as writer:
         pipeline = load_pipeline(folder, device, dtype)
+        pipeline.save_memory(save_memory)
         if keep_stages is not None:
             if not isinstance(pipeline, PCDMPipeline):
                 raise UserError(f"{model} has no stages to keep: only PCDMs have")

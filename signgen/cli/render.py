@@ -65,6 +65,9 @@ def render(
         Literal["mediapipe", "mmpose"], typer.Option(help="What finds poses in a video; an optional package each.")
     ] = "mediapipe",
     batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames at a time.")] = None,
+    save_memory: Annotated[
+        bool, typer.Option("--save-memory", help="Guidance and decoding piece by piece: slower, the same frames.")
+    ] = False,
     device: Device = "auto",
     dtype: Annotated[
         Literal["auto", "float32", "float16", "bfloat16"],
@@ -138,6 +141,7 @@ def render(
         guidance_source=guidance if guidance_source is None else guidance_source,
         guidance_fusion=guidance if guidance_fusion is None else guidance_fusion,
         batch_size=batch_size,
+        save_memory=save_memory,
         fit=fit,
         lock_background=lock_background,
         noise_prior=noise_prior,

@@ -92,6 +92,13 @@ def test_frames_and_fps_choose_what_is_rendered(cli: Cli, args: Render) -> None:
     assert (result["frames"], result["fps"]) == (10, 50)
 
 
+def test_saving_memory_is_passed_on(cli: Cli, args: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(FPDMPipeline, "save_memory", lambda pipeline, on: asked.append(on))
+    assert cli(*args()).status == cli(*args("--save-memory")).status == 0
+    assert asked == [False, True]
+
+
 def test_a_video_serves_as_first_frame(cli: Cli, args: Render) -> None:
     assert json.loads(cli(*args("--json", frame="clip.mp4")).out)["size"] == [80, 60]
 
