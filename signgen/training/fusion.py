@@ -37,7 +37,8 @@ class FusionSettings(TrainingSettings):
 def contrastive_loss(targets: Tensor, fused: Tensor, temperature: float) -> Tensor:
     """InfoNCE in one direction: each target (B, D) finds its own fused embedding (B, D) (FPDM, baseline)."""
     # Poses of one signer differ in the third digit at first, which half precision rounds away.
-    with torch.autocast(targets.device.type, enabled=False):
+    device = "cpu" if targets.is_meta else targets.device.type  # the meta device, for estimates, knows no autocast
+    with torch.autocast(device, enabled=False):
         logits = F.normalize(targets.float(), dim=-1) @ F.normalize(fused.float(), dim=-1).T / temperature
         return F.cross_entropy(logits, torch.arange(len(targets), device=targets.device))
 
