@@ -7,12 +7,10 @@ Every stage goes on where it was stopped; one that is done is not repeated. `--s
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 from signgen.errors import UserError
-from signgen.training import load_settings, train
-from signgen.training.stages import assemble
+from signgen.training.stages import assemble, train_stage
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -31,9 +29,7 @@ def train_stages(corpora: list[str], work: Path, size: str, overrides: list[str]
         output = work / stage
         given = [f"output={output}", f"data.roots=[{','.join(corpora)}]", f"validation=[{corpora[0]}]"]
         given += [f"{part}={work / part / 'model'}" for part in parts]
-        settings = load_settings(kind, CONFIGS / size / f"{stage}.yaml", given + overrides)
-        started = any((output / "checkpoints").glob("*.pt"))
-        train(kind, settings, resume=started, report=partial(print, stage, flush=True))
+        train_stage(kind, CONFIGS / size / f"{stage}.yaml", given + overrides, name=stage)
 
 
 def main() -> None:

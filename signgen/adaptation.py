@@ -17,12 +17,11 @@ from signgen.framing import frame_picture, poses_on_picture
 from signgen.models.location import model_folder
 from signgen.models.presets import Preset, preset
 from signgen.poses import PoseSequence, write_poses
-from signgen.training import train
+from signgen.training import train_or_resume
 from signgen.training.autoencoder import AutoencoderSettings
-from signgen.training.checkpoint import checkpoints
 from signgen.training.diffusion import DiffusionSettings, DropSettings
 from signgen.training.loop import Report
-from signgen.training.settings import DataSettings, OptimizerSettings, TrainingSettings
+from signgen.training.settings import DataSettings, OptimizerSettings
 from signgen.training.stages import assemble
 
 # What is trained and its number of steps -> where its numbers go.
@@ -122,7 +121,7 @@ def adapt(
         settings.batch_size, settings.precision, settings.ema = effort.batch_size, effort.precision, 0.98
         settings.log_every, settings.checkpoint_every = 5, 50
         settings.hands = settings.face = 3.0
-        _train(kind, settings, reports)
+        train_or_resume(kind, settings, reports(settings.folder.name, settings.steps))
     card = CARD.format(
         name=output.name,
         model=model,
@@ -140,12 +139,6 @@ def adapt(
 
 def _optimizer(rate: float, steps: int) -> OptimizerSettings:
     return OptimizerSettings(learning_rate=rate, weight_decay=0.0, warmup=steps // 20, decay="cosine")
-
-
-def _train(kind: str, settings: TrainingSettings, reports: Reports) -> None:
-    """A training, gone on with where it was stopped."""
-    started = bool(checkpoints(settings.folder / "checkpoints"))
-    train(kind, settings, resume=started, report=reports(settings.folder.name, settings.steps))
 
 
 def _write_clip(frames: Sequence[np.ndarray], poses: PoseSequence, sizes: Preset, folder: Path) -> None:

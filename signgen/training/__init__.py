@@ -8,6 +8,7 @@ import torch
 from signgen.config import load_config
 from signgen.errors import UserError
 from signgen.training.autoencoder import AutoencoderObjective, AutoencoderSettings
+from signgen.training.checkpoint import checkpoints
 from signgen.training.diffusion import DiffusionObjective, DiffusionSettings
 from signgen.training.distillation import DistillationObjective, DistillationSettings
 from signgen.training.fusion import FusionObjective, FusionSettings
@@ -41,3 +42,9 @@ def train(kind: str, settings: TrainingSettings, *, resume: bool = False, report
     torch.manual_seed(settings.seed)  # initial weights too follow from the seed
     Trainer(KINDS[kind][1](settings), settings, resume).run(report)
     return settings.folder / "model"
+
+
+def train_or_resume(kind: str, settings: TrainingSettings, report: Report) -> Path:
+    """`train`, gone on with where it was stopped, if it was."""
+    started = bool(checkpoints(settings.folder / "checkpoints"))
+    return train(kind, settings, resume=started, report=report)

@@ -9,7 +9,6 @@ from diffusers import AutoencoderKL
 
 from signgen.fpdm import FPDMPipeline
 from signgen.models.folder import load_component, without_progress_bars
-from signgen.training.checkpoint import checkpoints
 from signgen.training.loop import Report
 
 FPDM_STAGES = ("autoencoder", "fusion", "diffusion")
@@ -59,12 +58,10 @@ def make_pictures(config: Path, overrides: Iterable[str]) -> None:
 
 def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) -> Path:
     """One training, gone on with where it was stopped; its numbers are printed under `name`. Returns its model."""
-    from signgen.training import load_settings, train
+    from signgen.training import load_settings, train_or_resume
 
-    settings = load_settings(kind, config, overrides)
-    started = bool(checkpoints(settings.folder / "checkpoints"))
     report: Report = partial(print, name, flush=True)
-    return train(kind, settings, resume=started, report=report)
+    return train_or_resume(kind, load_settings(kind, config, overrides), report)
 
 
 def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
