@@ -11,8 +11,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from signgen.fpdm import FPDMPipeline
-from signgen.models.autoencoder import decode
+from signgen.models.autoencoder import decode, encode
 from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.models.pixels import to_images
 from signgen.sampling.guidance import guidance_branches
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -59,6 +60,8 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
     encoder = count_flops(lambda: source_hidden(pipeline.source_encoder, source_pixels))
     embedding = count_flops(lambda: fusion_embedding(pipeline.fusion, drawings))
     decoding = count_flops(lambda: decode(pipeline.vae, latents, *size))
+    from_source = pipeline.config.start == "source"
+    encoding = count_flops(lambda: encode(pipeline.vae, to_images(drawings))) if from_source else 0.0
     call = count_flops(lambda: unet(latents, timestep, source.context, conditions.pose_features, conditions.fusion))
     return PipelineFlops(
         parts={"source_encoder": encoder, "fusion": embedding, "unet": keys + call, "vae": decoding},
@@ -66,6 +69,7 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
             "source_encoder": encoder,
             "fusion": embedding,
             "unet": count_flops(lambda: unet.source_tokens(hidden)) + keys,
+            "vae": encoding,
         },
         frame={
             "poses": count_flops(lambda: pipeline.encode_poses(source, drawings, size)),

@@ -26,6 +26,7 @@ from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver as make_solver
 
+STARTS = ("noise", "source")
 LEAST_SIGNAL = 0.01  # of the first step, for a noise prior to be one
 
 
@@ -40,11 +41,13 @@ class FPDMOutput(BaseOutput):
 class SourceConditions:
     """What the denoiser needs of a source picture, computed once per video.
 
-    context: cross-attention keys and values. embedding: (B, dim), the fusion model's view of the picture.
+    context: cross-attention keys and values. embedding: (B, dim), the fusion model's view of the picture. latents: the
+    picture's (B, C, h, w), where sampling starts from them in place of noise.
     """
 
     context: SourceContext
     embedding: Tensor
+    latents: Tensor | None = None
 
 
 class FPDMPipeline(SignerPipeline):
@@ -52,7 +55,8 @@ class FPDMPipeline(SignerPipeline):
 
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
     model's own defaults (steps, solver, guidance_source, guidance_fusion, fit). embedding: what conditions beside pose
-    and source tokens, one of `signgen.models.conditions.EMBEDDINGS`.
+    and source tokens, one of `signgen.models.conditions.EMBEDDINGS`. start: what sampling starts from, one of `STARTS`:
+    noise, or (for distilled students, which need no noise) the source's latents, so that what stands still is at hand.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class FPDMPipeline(SignerPipeline):
         source_size: tuple[int, int] = (512, 512),
         sampling: dict[str, Any] | None = None,
         embedding: str = "fusion",
+        start: str = "noise",
     ) -> None:
         super().__init__()
         self.register_modules(vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler)
@@ -74,6 +79,7 @@ class FPDMPipeline(SignerPipeline):
             source_size=tuple(source_size),
             sampling=sampling or {},
             embedding=embedding,
+            start=start,
         )
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
@@ -93,13 +99,19 @@ class FPDMPipeline(SignerPipeline):
         )
 
     @torch.no_grad()
-    def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> SourceConditions:
+    def encode_source(
+        self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None, size: tuple[int, int] | None = None
+    ) -> SourceConditions:
         """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses. Their own poses are
-        not looked at."""
+        not looked at. size: (height, width) of what is to be rendered, the model's own by default."""
+        frames = self._on_device(frames)
         # Both encoders see the picture at the source encoder's size, as published.
-        pictures = resize(self._on_device(frames), self.config.source_size)
+        pictures = resize(frames, self.config.source_size)
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, pictures))
-        return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, pictures))
+        latents = None
+        if self.config.start == "source":
+            latents = encode(self.vae, to_images(resize(frames, size or self.config.picture_size))).float()
+        return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, pictures), latents)
 
     @torch.no_grad()
     def encode_poses(
@@ -145,7 +157,10 @@ class FPDMPipeline(SignerPipeline):
         guidance_fusion: float,
         generators: list[torch.Generator] | torch.Generator | None = None,
     ) -> Tensor:
-        """Latents (B, C, h, w) for poses and initial noise (B, C, h, w)."""
+        """Latents (B, C, h, w) for poses and initial noise (B, C, h, w), which a model that starts from the source
+        does not look at: its source must have been encoded for `size`."""
+        if source.latents is not None:
+            latents = source.latents.expand_as(latents)
         conditions = self.encode_poses(source, poses.drawings, size)
         branches = guidance_branches(guidance_source, guidance_fusion)
 
@@ -161,6 +176,8 @@ class FPDMPipeline(SignerPipeline):
         Published schedules leave a share of the signal at the first step (9 % at t = 951), where sampling from pure
         noise has none: here it is the source's. Raises UserError for a model that starts from pure noise.
         """
+        if self.config.start == "source":
+            raise UserError("this model starts from the source itself: there is no noise for a noise prior")
         chosen = make_solver(sampling["solver"], self.scheduler)
         chosen.set_timesteps(sampling["steps"])
         first = chosen.timesteps[:1].long()
@@ -198,9 +215,9 @@ class FPDMPipeline(SignerPipeline):
         """Pictures of the signer of `source_image` in the poses of `pose_images` (drawings).
 
         height, width: of the pictures, the model's own by default. guidance_scale: both guidance weights at once.
-        latents: initial noise (1 or F, C, h, w); without it all frames start from one noise made from `seed`, so that
-        frames differ by their poses alone. generator: of a stochastic solver's noise; without it each frame has its
-        own, made from `seed` and its number. output_type: "np", "uint8" or "pil".
+        latents: initial noise (1 or F, C, h, w), of a model that starts from noise; without it all frames start from
+        one noise made from `seed`, so that frames differ by their poses alone. generator: of a stochastic solver's
+        noise; without it each frame has its own, made from `seed` and its number. output_type: "np", "uint8" or "pil".
         """
         if not pose_images:
             raise UserError("no pose images: nothing to render")
@@ -211,7 +228,7 @@ class FPDMPipeline(SignerPipeline):
             guidance_source=guidance_scale if guidance_source is None else guidance_source,
             guidance_fusion=guidance_scale if guidance_fusion is None else guidance_fusion,
         )
-        source = self.encode_source(picture_array(source_image)[None])
+        source = self.encode_source(picture_array(source_image)[None], size=size)
         images = []
         for start in range(0, len(pose_images), batch_size):
             drawings = np.stack([picture_array(image) for image in pose_images[start : start + batch_size]])

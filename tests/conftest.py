@@ -41,6 +41,22 @@ def tiny_pipeline() -> "FPDMPipeline":
 
 
 @pytest.fixture(scope="session")
+def tiny_from_source(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
+    """The same parts as a few-step model that starts from the source in place of noise."""
+    from signgen.fpdm import FPDMPipeline
+    from signgen.models.presets import preset
+
+    sizes = preset("tiny")
+    return FPDMPipeline(
+        **tiny_pipeline.components,
+        picture_size=sizes.picture_size,
+        source_size=sizes.source_size,
+        sampling={"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "crop"},
+        start="source",
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny_pcdm() -> "PCDMPipeline":
     """PCDMs at their test size with random weights, none of them zero."""
     from signgen.models.pcdm_presets import pcdm_preset

@@ -49,8 +49,9 @@ def test_a_frame_takes_its_steps_and_branches(paper: FPDMPipeline) -> None:
     assert guided.of_video(10) == sum(guided.video.values()) + 10 * sum(guided.frame.values())
 
 
-def test_the_sum_is_what_rendering_executes(tiny_pipeline: FPDMPipeline, tmp_path: Path) -> None:
-    tiny_pipeline.save_pretrained(tmp_path)
+@pytest.mark.parametrize("start", ["tiny_pipeline", "tiny_from_source"])
+def test_the_sum_is_what_rendering_executes(request: pytest.FixtureRequest, tmp_path: Path, start: str) -> None:
+    request.getfixturevalue(start).save_pretrained(tmp_path)
     pipeline = FPDMPipeline.without_weights(tmp_path)
     size, frames = (52, 42), torch.zeros(2, 52, 42, 3, dtype=torch.uint8, device="meta")
     noise = torch.zeros(2, *pipeline.noise_shape(size), device="meta")

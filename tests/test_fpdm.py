@@ -9,8 +9,9 @@ from PIL import Image
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
+from signgen.models.autoencoder import encode
 from signgen.models.conditions import fusion_embedding, source_hidden
-from signgen.models.pixels import resize
+from signgen.models.pixels import resize, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.sampling.guidance import Branch, guidance_branches
 
@@ -188,3 +189,25 @@ def test_saving_memory_changes_nothing_but_the_batches(
     assert np.abs(plain - saving).max() < 1e-4
     assert together == {"unet": 3 * len(guidance_branches(source, fusion)), "decoder": 3}
     assert {name: max(counts) for name, counts in rows.items()} == {"unet": 3, "decoder": 1}
+
+
+def test_a_model_may_start_from_the_source_in_place_of_noise(
+    tiny_pipeline: FPDMPipeline, tiny_from_source: FPDMPipeline
+) -> None:
+    source, *poses = pictures(4)
+    frames, other = (tiny_from_source(source, poses, seed=seed).frames for seed in (0, 1))
+    assert np.array_equal(frames, other)
+    latents = encode(tiny_pipeline.vae, to_images(torch.from_numpy(arrays([source]))))
+    noise_free = tiny_pipeline(source, poses, latents=latents, num_inference_steps=2, guidance_scale=1.0).frames
+    assert np.allclose(frames, noise_free, atol=1e-5)
+
+
+def test_such_a_model_renders_other_sizes_too(tiny_from_source: FPDMPipeline) -> None:
+    source, pose = pictures(2)
+    assert tiny_from_source(source, [pose], height=64, width=50).frames.shape == (1, 64, 50, 3)
+
+
+def test_such_a_model_has_no_noise_prior(tiny_from_source: FPDMPipeline) -> None:
+    frame, noise = arrays(pictures(1))[0], torch.zeros(1, *tiny_from_source.noise_shape((52, 42)))
+    with pytest.raises(UserError, match="starts from the source itself"):
+        tiny_from_source.noised_source(frame, noise, tiny_from_source.sampling_options())

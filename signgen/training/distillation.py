@@ -1,9 +1,9 @@
 """Distilling a trained FPDM to a student that needs 1 to 4 steps and no guidance.
 
-The student is trained as it will be used: it runs its own few steps of deterministic DDIM from pure noise, each on what
-the one before made of it, and every step's estimate of the clean latents is pulled towards what the teacher reaches
-with guidance and many steps from the same noise, towards the real latents of the target, or both. Gradients flow
-through all steps: they are one recurrent network.
+The student is trained as it will be used: it runs its own few steps of deterministic DDIM from pure noise, or from the
+source's latents in its place, each on what the one before made of it, and every step's estimate of the clean latents is
+pulled towards what the teacher reaches with guidance and many steps from the same noise, towards the real latents of
+the target, or both. Gradients flow through all steps: they are one recurrent network.
 
 Consistency distillation (latent consistency models) never runs the student for more than one step: it matches
 neighbouring points of the teacher's trajectory, needs a moving average of the student as a target, a boundary
@@ -25,7 +25,7 @@ from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from signgen.errors import UserError
-from signgen.fpdm import FPDMPipeline
+from signgen.fpdm import STARTS, FPDMPipeline
 from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.folder import without_progress_bars
@@ -48,6 +48,9 @@ class DistillationSettings(TrainingSettings):
     """Embedded name, folder or hub id of a trained FPDM, which the student starts from; `model` is to name its size."""
     student_steps: int = 2
     """DDIM steps that the student is meant for, evenly spaced from pure noise on."""
+    start: str = "noise"
+    """What the student starts from: noise, or source, the source picture's latents in the noise's place: regression
+    has no use for noise, and what stands still between source and target is then a copy."""
     teacher_steps: int = 20
     teacher_solver: str = "ddim"
     """One that adds no noise: ddim, dpm++ or unipc."""
@@ -71,6 +74,8 @@ class DistillationSettings(TrainingSettings):
         super().__post_init__()
         if not 1 <= self.student_steps <= MOST_STEPS:
             raise UserError(f"student_steps is {self.student_steps}; it must be from 1 to {MOST_STEPS}")
+        if self.start not in STARTS:
+            raise UserError(f"start is {self.start!r}; choose one of {', '.join(STARTS)}")
         if not 1 <= self.teacher_steps <= 1000:
             raise UserError(f"teacher_steps is {self.teacher_steps}; it must be from 1 to 1000")
         choices = [name for name in SOLVERS if name != "ddpm"]
@@ -96,7 +101,7 @@ class DistillationObjective(Objective):
             for name, part in (("unet", teacher.unet), ("source_encoder", teacher.source_encoder))
         )
         self.teacher = nn.ModuleDict({name: getattr(teacher, name) for name in own} if settings.imitation else {})
-        self.teacher_scheduler = teacher.scheduler
+        self.teacher_scheduler, self.teacher_start = teacher.scheduler, teacher.config.start
         # Few steps lead from pure noise to the data, whatever the teacher's do.
         with torch.device("cpu"):
             self.scheduler = DDIMScheduler.from_config(
@@ -152,7 +157,7 @@ class DistillationObjective(Objective):
         """Name -> weight and latents (B, C, h, w) that the student is to reach."""
         settings, found = self.settings, {}
         if settings.imitation:
-            teacher = self.assemble(scheduler=self.teacher_scheduler, **self.teacher)
+            teacher = self.assemble(scheduler=self.teacher_scheduler, start=self.teacher_start, **self.teacher)
             latents = teacher.generate_latents(
                 teacher.encode_source(batch["source"]),
                 PoseInputs(batch["pose"]),
@@ -172,13 +177,16 @@ class DistillationObjective(Objective):
         """What the student takes the clean latents (B, C, h, w) to be, step by step; the last is its result."""
         sources = resize(batch["source"], self.source_size)
         with torch.no_grad():
+            if self.settings.start == "source":
+                noise = encode(self.vae, to_images(batch["source"])).float()
             embedded = fusion_embedding(self.fusion, sources)
             fused = condition_embedding(self.embedding, self.fusion, embedded, batch["pose"])
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, sources))
         context = self.unet.source_context(tokens)
         features = self.unet.pose_features(to_drawings(batch["pose"]))
         self.scheduler.set_timesteps(self.settings.student_steps)
-        latents, drafts = noise, []
+        latents: Tensor = noise
+        drafts = []
         for timestep in self.scheduler.timesteps:
             prediction = self.unet(latents, timestep, context, features, fused).float()
             step = self.scheduler.step(prediction, timestep, latents)
@@ -186,7 +194,7 @@ class DistillationObjective(Objective):
             latents = step.prev_sample
         return drafts
 
-    def assemble(self, **parts: Any) -> FPDMPipeline:
+    def assemble(self, start: str = "", **parts: Any) -> FPDMPipeline:
         """A pipeline of these parts, the student's where none is given."""
         own = {"vae": self.vae, "fusion": self.fusion, "source_encoder": self.source_encoder, "unet": self.unet}
         return FPDMPipeline(
@@ -201,6 +209,7 @@ class DistillationObjective(Objective):
                 **self.fit,
             },
             embedding=self.embedding,
+            start=start or self.settings.start,
         )
 
     @torch.no_grad()

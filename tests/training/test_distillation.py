@@ -56,15 +56,18 @@ def test_a_student_comes_nearer_to_its_teachers_result_than_the_teacher_in_as_fe
     assert student < 0.6 * error(teacher, steps=1, guidance_source=1.0, guidance_fusion=1.0)
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_the_student_is_trained_as_it_is_used(teacher: Path, small_corpus: Path, tmp_path: Path, steps: int) -> None:
-    objective = objective_of(teacher, f"student_steps={steps}").eval()
+@pytest.mark.parametrize(("steps", "start"), [(1, "noise"), (3, "noise"), (1, "source"), (2, "source")])
+def test_the_student_is_trained_as_it_is_used(
+    teacher: Path, small_corpus: Path, tmp_path: Path, steps: int, start: str
+) -> None:
+    objective = objective_of(teacher, f"student_steps={steps}", f"start={start}").eval()
     batch = batch_of(small_corpus, objective, 2)
     noise = batch["noise"].view(-1, *objective.latent_shape)
     objective.save(tmp_path / "student")
     student = FPDMPipeline.from_pretrained(tmp_path / "student")
     sampling = {"steps": steps, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "crop"}
     assert student.config.sampling == sampling
+    assert student.config.start == start
     source = student.encode_source(batch["source"])
     used = student.generate_latents(
         source, PoseInputs(batch["pose"]), noise, size=objective.size, **student.sampling_options()
@@ -84,6 +87,17 @@ def test_gradients_reach_the_student_and_stay_away_from_the_teacher(teacher: Pat
     assert objective.source_encoder.layernorm.weight.grad.abs().max() > 0
 
 
+def test_a_teacher_keeps_its_own_start(teacher: Path, small_corpus: Path, tmp_path: Path) -> None:
+    objective_of(teacher, "start=source").save(tmp_path / "student")
+    again = objective_of(tmp_path / "student", "start=noise")
+    batch = batch_of(small_corpus, again, 2)
+    first, other = (
+        again.goals(batch, torch.randn(2, *again.latent_shape, generator=torch.Generator().manual_seed(seed)))
+        for seed in (0, 1)
+    )
+    assert torch.equal(first["imitation"][1], other["imitation"][1])  # of the source, not of the noise
+
+
 def test_without_imitation_the_teacher_is_not_kept(teacher: Path) -> None:
     objective = objective_of(teacher, "imitation=0", "target=1")
     assert not len(objective.teacher)
@@ -95,6 +109,7 @@ def test_without_imitation_the_teacher_is_not_kept(teacher: Path) -> None:
     ("override", "message"),
     [
         ("student_steps=0", "student_steps is 0; it must be from 1 to 8"),
+        ("start=frame", "start is 'frame'; choose one of noise, source"),
         ("teacher_steps=0", "teacher_steps is 0"),
         ("teacher_solver=ddpm", "teacher_solver is 'ddpm'; choose one of ddim, dpm\\+\\+, unipc"),
         ("imitation=0", "not all 0"),
