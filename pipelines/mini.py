@@ -1,4 +1,4 @@
-"""The embedded model from nothing: four trainings, then a folder in half precision.
+"""The embedded model from nothing: five trainings, then a folder in half precision.
 
     python pipelines/mini.py CORPUS [CORPUS ...] --work runs/mini --output mini
 
@@ -10,26 +10,9 @@ import sys
 from pathlib import Path
 
 from signgen.errors import UserError
-from signgen.training.stages import assemble, train_stage
+from signgen.training.stages import MINI_STAGES, assemble, train_stages
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-
-# Stage -> kind of training, and the stages whose models it builds on.
-STAGES = {
-    "autoencoder": ("autoencoder", ()),
-    "decoder": ("autoencoder", ("autoencoder",)),
-    "fusion": ("fusion", ()),
-    "diffusion": ("diffusion", ("autoencoder", "fusion")),
-}
-
-
-def train_stages(corpora: list[str], work: Path, size: str, overrides: list[str]) -> None:
-    """Train all stages in `work`, each in a folder of its name."""
-    for stage, (kind, parts) in STAGES.items():
-        output = work / stage
-        given = [f"output={output}", f"data.roots=[{','.join(corpora)}]", f"validation=[{corpora[0]}]"]
-        given += [f"{part}={work / part / 'model'}" for part in parts]
-        train_stage(kind, CONFIGS / size / f"{stage}.yaml", given + overrides, name=stage)
 
 
 def main() -> None:
@@ -39,11 +22,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/mini"))
     parser.add_argument("--output", type=Path, default=Path("mini"))
     parser.add_argument("--size", choices=("mini", "tiny"), default="mini")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of all stages")
+    parser.add_argument("--set", nargs="*", default=[], metavar="[STAGE:]KEY=VALUE", help="settings")
     arguments = parser.parse_args()
     try:
-        train_stages(arguments.corpora, arguments.work, arguments.size, arguments.set)
-        assemble(arguments.work / "diffusion" / "model", arguments.work / "decoder" / "model", arguments.output)
+        data = [f"data.roots=[{','.join(arguments.corpora)}]", f"validation=[{arguments.corpora[0]}]"]
+        model = train_stages(CONFIGS / arguments.size, arguments.work, [*data, *arguments.set], MINI_STAGES)
+        assemble(model, arguments.work / "decoder" / "model", arguments.output)
     except UserError as error:
         sys.exit(f"{error}")
 

@@ -1,4 +1,4 @@
-"""One signer from one short clip: the decoder learns how they look, then the diffusion model how they move."""
+"""One signer from one short clip: the decoder learns how they look, then the denoiser how they move."""
 
 import hashlib
 import shutil
@@ -19,7 +19,7 @@ from signgen.models.presets import Preset, preset
 from signgen.poses import PoseSequence, write_poses
 from signgen.training import train_or_resume
 from signgen.training.autoencoder import AutoencoderSettings
-from signgen.training.diffusion import DiffusionSettings, DropSettings
+from signgen.training.distillation import MOST_STEPS, DistillationSettings
 from signgen.training.loop import Report
 from signgen.training.settings import DataSettings, OptimizerSettings
 from signgen.training.stages import assemble
@@ -36,7 +36,7 @@ tags: [sign-language, pose-to-video, fpdm]
 # {name}
 
 {model}, adapted to one person from {count} frames of one clip by `signgen adapt`: {decoder} steps of the decoder and
-{diffusion} of the diffusion model, {batch} frames each.
+{denoiser} of the denoiser, {batch} frames each.
 
 It renders that person. Use and share it, and what it renders, with their consent only, and show what is generated as
 generated. Other people come out as mixtures with them.
@@ -45,10 +45,10 @@ generated. Other people come out as mixtures with them.
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to train: steps of the decoder and of the diffusion model, frames a step, and in which precision."""
+    """How long to train: steps of the decoder and of the denoiser, frames a step, and in which precision."""
 
     decoder: int = 200
-    diffusion: int = 250
+    denoiser: int = 250
     batch_size: int = 8
     precision: str = "bf16"
 
@@ -63,10 +63,10 @@ def adapt(
     size: str = "mini",
     effort: Effort | None = None,
 ) -> Path:
-    """Fine-tune a model to the signer of one clip and save it, in half precision, as the folder `output`.
+    """Fine-tune a few-step model to the signer of one clip and save it, in half precision, as the folder `output`.
 
-    The encoder stays frozen, so that latents keep their meaning and the decoder can be trained by itself; so does the
-    fusion model.
+    It is trained in the steps that it renders in, towards the clip's own latents. The encoder stays frozen, so that
+    latents keep their meaning and the decoder can be trained by itself; so does the fusion model.
 
     Args:
         frames: the clip, uint8 (H, W, 3) each.
@@ -85,8 +85,13 @@ def adapt(
         raise UserError("one frame shows no movement: a model is adapted to a clip")
     if output.exists() and not (output / "model_index.json").exists():
         raise UserError(f"{output} exists and is no model folder; give the output another name")
-    if tuple(FPDMPipeline.from_pretrained(start).config.picture_size) != sizes.picture_size:
+    config = FPDMPipeline.without_weights(start).config
+    if tuple(config.picture_size) != sizes.picture_size:
         raise UserError(f"{start} is not of {size}'s size: fine-tune it with `signgen train diffusion`")
+    if config.sampling["steps"] > MOST_STEPS:
+        raise UserError(
+            f"{start} renders in {config.sampling['steps']} steps: distill it first (`signgen train distill`)"
+        )
     work = output.with_name(f"{output.name}.{_digest(frames, poses, start, effort)}.work")
     if not (work / "clip").is_dir():
         _write_clip(frames, poses, sizes, work / "clip")
@@ -97,20 +102,18 @@ def adapt(
         autoencoder=str(start / "vae"),
         freeze_encoder=True,
     )
-    diffusion = DiffusionSettings(
-        output=str(work / "diffusion"),
-        steps=effort.diffusion,
-        optimizer=_optimizer(3e-4, effort.diffusion),
-        autoencoder=str(start / "vae"),
-        fusion=str(start / "fusion"),
-        fine_tune=str(start),
+    denoiser = DistillationSettings(
+        output=str(work / "denoiser"),
+        steps=effort.denoiser,
+        optimizer=_optimizer(3e-4, effort.denoiser),
+        teacher=str(start),
+        student_steps=config.sampling["steps"],
+        start=config.start,
+        imitation=0.0,
+        target=1.0,
         train_source_encoder=True,
-        # As `mini` was trained: at guidance weight 1 only the branch that sees everything is run.
-        drop=DropSettings(everything=0.05, pose=0.02, source=0.02, fusion=0.1),
-        noise_offset=0.0,
-        noise_bias=3.0,
     )
-    for kind, settings in (("autoencoder", decoder), ("diffusion", diffusion)):
+    for kind, settings in (("autoencoder", decoder), ("distill", denoiser)):
         settings.model = size
         settings.data = DataSettings(
             roots=[str(work / "clip")],
@@ -127,11 +130,11 @@ def adapt(
         model=model,
         count=len(frames),
         decoder=effort.decoder,
-        diffusion=effort.diffusion,
+        denoiser=effort.denoiser,
         batch=effort.batch_size,
     )
     with atomic_folder(output) as unfinished:
-        assemble(diffusion.folder / "model", decoder.folder / "model", unfinished)
+        assemble(denoiser.folder / "model", decoder.folder / "model", unfinished)
         (unfinished / "README.md").write_text(card)
     shutil.rmtree(work)
     return output

@@ -14,7 +14,7 @@ from signgen.poses import PoseSequence
 from signgen.rendering import render
 from signgen.training.loop import Report
 
-QUICK = Effort(decoder=6, diffusion=4, batch_size=2, precision="fp32")
+QUICK = Effort(decoder=6, denoiser=4, batch_size=2, precision="fp32")
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def clip() -> tuple[list[np.ndarray], PoseSequence]:
 
 
 @pytest.fixture
-def tiny_folder(tiny_pipeline: FPDMPipeline, tmp_path: Path) -> Path:
+def tiny_folder(tiny_from_source: FPDMPipeline, tmp_path: Path) -> Path:
     with without_progress_bars():
-        tiny_pipeline.save_pretrained(tmp_path / "tiny")
+        tiny_from_source.save_pretrained(tmp_path / "tiny")
     return tmp_path / "tiny"
 
 
@@ -51,7 +51,7 @@ def test_the_adapted_model_renders_and_only_the_encoder_and_fusion_are_as_before
     told: dict[str, list[float]] = {}
     output = tmp_path / "adapted"
     adapt(*clip, output, reports=numbers(told), model=str(tiny_folder), size="tiny", effort=QUICK)
-    assert set(told) == {"decoder", "diffusion"}
+    assert set(told) == {"decoder", "denoiser"}
     before, after = FPDMPipeline.from_pretrained(tiny_folder), FPDMPipeline.from_pretrained(output)
     for name, old in before.vae.state_dict().items():
         same = torch.equal(old.half(), after.vae.state_dict()[name].half())
@@ -65,6 +65,8 @@ def test_the_adapted_model_renders_and_only_the_encoder_and_fusion_are_as_before
         for old, new in zip(before.unet.parameters(), after.unet.parameters(), strict=True)
     ]
     assert any(changed)
+    assert after.config.start == "source"
+    assert after.config.sampling == before.config.sampling
     assert len(list(render(after, clip[0][0], clip[1]))) == 6
     assert "consent" in (output / "README.md").read_text()
     assert not list(tmp_path.glob("*.work"))
@@ -77,7 +79,7 @@ def test_a_stopped_adaptation_goes_on(
         AcceleratorState._reset_state(reset_partial_state=True)
 
         def report(step: int, values: dict[str, float]) -> None:
-            if name == "diffusion":
+            if name == "denoiser":
                 raise KeyboardInterrupt
 
         return report
@@ -119,6 +121,16 @@ def test_what_cannot_be_learned_from_is_one_line(
             size=size,
         )
     assert not (tmp_path / "adapted").exists()
+
+
+def test_a_model_of_many_steps_is_to_be_distilled_first(
+    clip: tuple[list[np.ndarray], PoseSequence], tiny_pipeline: FPDMPipeline, tmp_path: Path
+) -> None:
+    slow = FPDMPipeline(**tiny_pipeline.components, picture_size=(52, 42), sampling={"steps": 20})
+    with without_progress_bars():
+        slow.save_pretrained(tmp_path / "slow")
+    with pytest.raises(UserError, match="renders in 20 steps: distill it first"):
+        adapt(*clip, tmp_path / "adapted", reports=numbers({}), model=str(tmp_path / "slow"), size="tiny")
 
 
 def test_another_folder_is_not_replaced(

@@ -46,7 +46,7 @@ def adapt(
     from signgen.adaptation import adapt as run
 
     usual = Effort()
-    chosen = Effort(decoder=max(1, round(usual.decoder * effort)), diffusion=max(1, round(usual.diffusion * effort)))
+    chosen = Effort(decoder=max(1, round(usual.decoder * effort)), denoiser=max(1, round(usual.denoiser * effort)))
     latest: dict[str, dict[str, Any]] = {}
     with ExitStack() as meters:
 

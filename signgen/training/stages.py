@@ -12,11 +12,15 @@ from signgen.models.folder import load_component, without_progress_bars
 from signgen.training.loop import Report
 
 FPDM_STAGES = ("autoencoder", "fusion", "diffusion")
+# From nothing: the autoencoder's decoder is trained on by itself, and the model distilled to few steps.
+MINI_STAGES = ("autoencoder", "decoder", "fusion", "diffusion", "distill")
 # Autoencoder and fusion model, whose tower embeds pictures, where they are trained here: the published ones are not.
 PCDM_STAGES = ("autoencoder", "fusion", "pcdm-prior", "pcdm-inpaint", "pcdm-refine")
 # Stage -> its settings that name what other stages make.
 PARTS = {
+    "decoder": {"autoencoder": "autoencoder"},
     "diffusion": {"autoencoder": "autoencoder", "fusion": "fusion"},
+    "distill": {"teacher": "diffusion"},
     "pcdm-prior": {"image_encoder": "fusion"},
     "pcdm-inpaint": {"autoencoder": "autoencoder", "image_encoder": "fusion", "prior": "pcdm-prior"},
     "pcdm-refine": {"inpaint": "pcdm-inpaint"},
@@ -40,7 +44,8 @@ def train_stages(configs: Path, work: Path, overrides: Iterable[str] = (), stage
         if stage == "pcdm-refine":
             given += [f"coarse={work / 'coarse'}", "validation=[]"]  # there are no coarse pictures to validate on
             make_pictures(config, given)
-        made[stage] = train_stage(stage, config, given, name=stage)
+        kind = "autoencoder" if stage == "decoder" else stage
+        made[kind] = train_stage(kind, config, given, name=stage)
     return list(made.values())[-1]
 
 
@@ -66,7 +71,7 @@ def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) ->
 
 def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
     """Those of `[STAGE:]key=value` overrides that are for a stage, without the prefix that names it."""
-    names = tuple(f"{name}:" for name in (*FPDM_STAGES, *PCDM_STAGES))
+    names = tuple(f"{name}:" for name in (*MINI_STAGES, *PCDM_STAGES))
     for_all = [override for override in overrides if not override.startswith(names)]
     own = [override.removeprefix(f"{stage}:") for override in overrides if override.startswith(f"{stage}:")]
     return for_all + own

@@ -29,7 +29,7 @@ def test_the_recipe_makes_a_packaged_model_and_repeats_nothing(
     arguments += ["--set", "steps=1", "validation=[]", "data.preload=false"]
     run(monkeypatch, *arguments)
     stages = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert stages == ["autoencoder", "decoder", "fusion", "diffusion"]
+    assert stages == ["autoencoder", "decoder", "fusion", "diffusion", "distill"]
     pipeline = FPDMPipeline.from_pretrained(tmp_path / "model")
     assert pipeline.unet.dtype == torch.float32  # whatever it is stored as
     tuned = load_component(AutoencoderKL, tmp_path / "work" / "decoder" / "model")
