@@ -117,7 +117,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
             speakers={clip.name: clip.speaker for clip in corpus if clip.speaker},
         )
     subject = rows[settings.subject]
-    columns = settings.paper.columns or {n: n for n, quantity in subject.quantities.items() if quantity.better}
+    columns = settings.paper.columns or {n: n for n, quantity in subject.tabled.items() if quantity.better}
     result = Benchmark(columns, published, rows, speeds, differences(settings, subject, sampling))
     write_report(
         output / "report.html",

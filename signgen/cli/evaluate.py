@@ -92,7 +92,7 @@ def describe(result: "Evaluation") -> str:
         "",
         f"{'':24} {'value':>9}  {'95 % interval':>19}  {'values':>8}",
     ]
-    for name, quantity in result.quantities.items():
+    for name, quantity in result.tabled.items():
         score = result.scores[name]
         interval = f"{score.low:.4f} .. {score.high:.4f}" if score.low == score.low else "-"
         value = f"{score.value:.4f}" if score.value == score.value else "-"
@@ -100,7 +100,7 @@ def describe(result: "Evaluation") -> str:
         count = f"{score.count:>8}  per {quantity.per}: {quantity.protocol}"
         lines.append(f"{title:24} {value:>9}  {interval:>19}  {count}")
     for speaker, scores in result.by_speaker().items():
-        values = (f"{name} {score.value:.4f}" for name, score in scores.items() if score.value == score.value)
+        values = (f"{name} {score.value:.4f}" for name, score in scores.items() if name in result.tabled and score.value == score.value)
         lines.append(f"{speaker}: {', '.join(values)}")
     lines += [f"{name}: not computed: {reason}" for name, reason in result.unavailable.items()]
     lines += [f"not scored: {reason}" for reason in result.unscored.values()]

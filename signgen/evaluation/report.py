@@ -90,7 +90,7 @@ def write_report(
         evaluation=evaluation,
         comparison=comparison,
         frames=sum(clip.frames for clip in evaluation.clips),
-        names=list(evaluation.clips[0].totals),
+        names=tabled_per_clip(evaluation),
         speakers=evaluation.by_speaker(),
         distributions=distributions(evaluation),
         ranked_by=ranked_by,
@@ -107,7 +107,7 @@ def write_report(
 def rank(evaluation: Evaluation) -> tuple[str, list[ClipScores]]:
     """The quantity that tells good clips from bad, "" if there is none, and the clips that have it, worst first."""
     per_clip = evaluation.clips[0].totals
-    directed = [name for name, quantity in evaluation.quantities.items() if quantity.better in ("higher", "lower")]
+    directed = [name for name, quantity in evaluation.tabled.items() if quantity.better in ("higher", "lower")]
     for name in [*RANKED_BY, *directed]:
         if name not in per_clip:
             continue
@@ -133,7 +133,7 @@ def distributions(evaluation: Evaluation) -> list[Distribution]:
     if len(evaluation.clips) < 2:
         return []
     found = []
-    for name in evaluation.clips[0].totals:
+    for name in tabled_per_clip(evaluation):
         values = np.array([clip.value(name) for clip in evaluation.clips])
         finite = values[np.isfinite(values)]
         if len(finite):
@@ -143,6 +143,11 @@ def distributions(evaluation: Evaluation) -> list[Distribution]:
             quantity = evaluation.quantities[name]
             found.append(Distribution(quantity, bins.tolist(), low, high, len(values) - len(finite)))
     return found
+
+
+def tabled_per_clip(evaluation: Evaluation) -> list[str]:
+    """The quantities of a table that clips have; those of whole sets they have not."""
+    return [name for name in evaluation.clips[0].totals if name in evaluation.tabled]
 
 
 def versions() -> dict[str, str]:

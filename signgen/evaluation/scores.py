@@ -75,6 +75,11 @@ class Evaluation:
         """The value over all clips."""
         return self.scores[quantity].value
 
+    @property
+    def tabled(self) -> dict[str, Quantity]:
+        """The quantities of a table that people read: all but details."""
+        return {name: quantity for name, quantity in self.quantities.items() if not quantity.detail}
+
     def by_speaker(self) -> dict[str, dict[str, Score]]:
         """Signer -> the values over their clips, of numbers that clips have; empty where no signer is known."""
         groups: dict[str, list[ClipScores]] = {}

@@ -19,7 +19,8 @@ class Quantity:
     """One number that a metric reports.
 
     `better` says which way is better ("" = neither, context for another number), `per` what it is averaged
-    over, and `protocol` everything a reader needs in order to reproduce it.
+    over, and `protocol` everything a reader needs in order to reproduce it. A `detail` of another number
+    stays out of tables and plots.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Quantity:
     better: Literal["higher", "lower", "nearer to 0", ""] = ""
     unit: str = ""
     per: str = "frame"
+    detail: bool = False
 
 
 class FrameMetric(Metric):

@@ -14,11 +14,13 @@ from torch import Tensor
 from signgen.metrics.averages import AveragedMetric, Quantity
 from signgen.metrics.hand_estimators import JOINTS, MIDDLE_KNUCKLE, HandEstimator, MediaPipeHands
 from signgen.metrics.hands import MIDDLE_KNUCKLES, hand_patches, hand_present, patch_corners, patch_size
+from signgen.poses.skeletons import HAND_NAMES
 
 PARTS = {"wrist": slice(0, 1)} | {
     name: slice(1 + 4 * finger, 5 + 4 * finger)
     for finger, name in enumerate(("thumb", "index", "middle", "ring", "little"))
 }
+SINGLE_JOINTS = {name.replace("_", "-"): slice(joint, joint + 1) for joint, name in enumerate(HAND_NAMES) if joint}
 CONTEXT = 2.5  # times the patch of Hand SSIM: MediaPipe does not find a hand that fills the picture
 
 
@@ -64,6 +66,10 @@ class HandPE(AveragedMetric):
                 Quantity("hand-pe", f"mean Euclidean, by {self.estimator.name}", "lower", "px", "joint"),
                 Quantity("hand-pe-l1", "the same as |dx| + |dy|", "lower", "px", "joint"),
                 *(Quantity(f"hand-pe-{part}", "hand-pe of these joints", "lower", "px", "joint") for part in PARTS),
+                *(
+                    Quantity(f"hand-pe-{joint}", "hand-pe of this joint", "lower", "px", "joint", detail=True)
+                    for joint in SINGLE_JOINTS
+                ),
                 Quantity("hands-found", "hands found near the reference's middle knuckle", "higher", "", "hand"),
                 Quantity("hands-found-reference", "the same in the reference", "", "", "hand"),
                 Quantity("hand-jitter", "mean acceleration of the joints", "", "px", "joint"),
@@ -85,10 +91,12 @@ class HandPE(AveragedMetric):
         self._before = run[:, -2:]
         ours, theirs = (jitter(frames) for frames in run)
         found, found_reference = (~clip[present][:, 0, 0].isnan() for clip in hands)
-        return {
+        by_joint = {
+            f"hand-pe-{name}": difference[:, joints].norm(dim=-1) for name, joints in (PARTS | SINGLE_JOINTS).items()
+        }
+        return by_joint | {
             "hand-pe": difference.norm(dim=-1),
             "hand-pe-l1": difference.abs().sum(-1),
-            **{f"hand-pe-{part}": difference[:, joints].norm(dim=-1) for part, joints in PARTS.items()},
             "hands-found": found,
             "hands-found-reference": found_reference,
             "hand-jitter": ours,

@@ -8,7 +8,7 @@ from torch import Tensor
 from signgen.errors import UserError
 from signgen.metrics import HandPE
 from signgen.metrics.hand_estimators import MediaPipeHands
-from signgen.metrics.hand_pose import PARTS, find_hands, jitter
+from signgen.metrics.hand_pose import PARTS, SINGLE_JOINTS, find_hands, jitter
 
 
 class BrightestPoint:
@@ -76,6 +76,26 @@ def test_one_moved_hand_is_measured(points: Tensor) -> None:
 def test_the_parts_are_all_joints_once() -> None:
     joints = [joint for part in PARTS.values() for joint in range(21)[part]]
     assert joints == list(range(21))
+    assert [range(21)[joint] for joint in SINGLE_JOINTS.values()] == [range(joint, joint + 1) for joint in range(1, 21)]
+
+
+def test_each_joint_has_a_number_that_tables_leave_out(points: Tensor) -> None:
+    class OneFingertipOff(BrightestPoint):
+        def __call__(self, patch: np.ndarray) -> np.ndarray:
+            hands = super().__call__(patch)
+            hands[:, 8, 1] += 2 * (patch[..., 1] == 254).any()
+            return hands
+
+    reference = clip_with_hands(*[HANDS] * 4)
+    generated = reference.clone()
+    generated[generated == 255] = 254
+    metric = HandPE(OneFingertipOff)
+    metric.update(generated, reference, points)
+    found = {name: float(value) for name, value in metric.compute().items()}
+    single = {name: found[f"hand-pe-{name}"] for name in SINGLE_JOINTS}
+    assert single == {name: 2 if name == "index-4" else 0 for name in single}
+    assert found["hand-pe-index"] == 0.5
+    assert {each.name for each in metric.quantities if each.detail} == {f"hand-pe-{name}" for name in single}
 
 
 def test_a_vanished_hand_shows_in_the_share_found(points: Tensor) -> None:
