@@ -16,7 +16,16 @@ from signgen.benchmark.settings import BenchmarkSettings
 from signgen.config import to_yaml
 from signgen.data import Corpus, open_corpus
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Evaluation, MetricFiles, Pairing, Protocol, evaluate_pairs, write_report
+from signgen.evaluation import (
+    ClipPair,
+    Evaluation,
+    MetricFiles,
+    Pairing,
+    Protocol,
+    default_workers,
+    evaluate_pairs,
+    write_report,
+)
 from signgen.evaluation.pairing import find_clips
 from signgen.evaluation.report import Comparison
 from signgen.evaluation.tables import PublishedRow, read_published, table_cells
@@ -103,6 +112,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
     corpus = open_clips(settings)
     poses, output = CorpusPoses(corpus), Path(settings.output)
     pairings, speeds, sampling = render_rows(settings, corpus, progress)
+    device = _metric_device(settings.device)
     rows, files = {}, (settings.weights, settings.fid_against)
     for name, pairing in pairings.items():
         rows[name] = evaluate_pairs(
@@ -110,7 +120,8 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
             poses,
             Protocol(settings.start, settings.resize),
             metrics=settings.metrics,
-            device=_metric_device(settings.device),
+            device=device,
+            workers=default_workers(len(pairing.pairs), device),
             progress=partial(_scoring, progress, name),
             rows=output / "scores" / name,
             files=MetricFiles(*({n: Path(path) for n, path in given.items()} for given in files)),
@@ -191,8 +202,8 @@ def pair_with(clips: Mapping[str, Path], corpus: Corpus) -> Pairing:
     return Pairing(pairs, sorted(clips.keys() - names), sorted(names - clips.keys()))
 
 
-def _scoring(progress: Progress, name: str, pairs: Iterable[ClipPair], total: int) -> Iterable[ClipPair]:
-    return progress(pairs, total, f"Scoring {name}")
+def _scoring(progress: Progress, name: str, clips: Iterable[Any], total: int) -> Iterable[Any]:
+    return progress(clips, total, f"Scoring {name}")
 
 
 def _metric_device(device: str) -> str:

@@ -52,13 +52,17 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="FID and KID against these frames too: a file of `data features`."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Processes that score; without it one per core for many clips."),
+    ] = None,
     device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ...")] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Score generated clips against reference clips, every number with its protocol."""
     if html is not None and (html.suffix.lower() != ".html" or html.is_dir()):
         raise UserError(f"{html}: the report is a page; give a name that ends in .html")
-    from signgen.evaluation import MetricFiles, Protocol, evaluate_pairs, pair_clips, write_report
+    from signgen.evaluation import MetricFiles, Protocol, default_workers, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
 
     names = tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else DEFAULT_METRICS
@@ -69,7 +73,8 @@ def evaluate(
         Protocol(start, resize),
         metrics=[name.strip() for name in names],
         device=device,
-        progress=lambda pairs, total: track(pairs, total, "evaluate", "clips"),
+        workers=default_workers(len(pairing.pairs), device) if workers is None else min(workers, len(pairing.pairs)),
+        progress=lambda clips, total: track(clips, total, "evaluate", "clips"),
         rows=rows,
         speakers=None if speakers is None else read_speakers(speakers),
         files=MetricFiles(named_files("--weights", weights), named_files("--fid-against", fid_against)),
@@ -100,7 +105,8 @@ def describe(result: "Evaluation") -> str:
         count = f"{score.count:>8}  per {quantity.per}: {quantity.protocol}"
         lines.append(f"{title:24} {value:>9}  {interval:>19}  {count}")
     for speaker, scores in result.by_speaker().items():
-        values = (f"{name} {score.value:.4f}" for name, score in scores.items() if name in result.tabled and score.value == score.value)
+        known = {name: scores[name].value for name in result.tabled if name in scores}
+        values = (f"{name} {value:.4f}" for name, value in known.items() if value == value)
         lines.append(f"{speaker}: {', '.join(values)}")
     lines += [f"{name}: not computed: {reason}" for name, reason in result.unavailable.items()]
     lines += [f"not scored: {reason}" for reason in result.unscored.values()]

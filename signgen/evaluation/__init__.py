@@ -1,9 +1,10 @@
 """Scoring generated clips against reference clips."""
 
+from signgen.evaluation.clips import MetricFiles, Protocol
 from signgen.evaluation.pairing import ClipPair, Pairing, pair_clips
 from signgen.evaluation.report import write_report
 from signgen.evaluation.scores import ClipScores, Evaluation, Score
-from signgen.evaluation.scoring import MetricFiles, Protocol, evaluate, evaluate_pairs
+from signgen.evaluation.scoring import default_workers, evaluate, evaluate_pairs
 
 __all__ = [
     "ClipPair",
@@ -13,6 +14,7 @@ __all__ = [
     "Pairing",
     "Protocol",
     "Score",
+    "default_workers",
     "evaluate",
     "evaluate_pairs",
     "pair_clips",

@@ -75,7 +75,7 @@ def find_clips(root: Path) -> dict[str, Path]:
 
 
 def _clips_below(root: Path) -> Iterator[Path]:
-    for folder, _, files in os.walk(root):
+    for folder, _, files in os.walk(root, followlinks=True):
         paths = [Path(folder, file) for file in files]
         if any(map(is_image, paths)):
             yield Path(folder)

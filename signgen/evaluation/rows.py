@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import numpy as np
 
 from signgen.errors import UserError
 from signgen.evaluation.pairing import ClipPair
@@ -32,7 +32,7 @@ class StoredRows:
         with atomic_path(self._path) as temporary:  # a line that was cut short is gone
             temporary.write_text("".join(f"{line}\n" for line in [header, *map(json.dumps, self._rows.values())]))
 
-    def get(self, pair: ClipPair, keypoints: Tensor | None) -> ClipScores | None:
+    def get(self, pair: ClipPair, keypoints: np.ndarray | None) -> ClipScores | None:
         """The scores of a clip, None where they are not stored or it has changed since."""
         row = self._rows.get(pair.name)
         if row is None or row["stamp"] != _stamp(pair, keypoints):
@@ -40,7 +40,7 @@ class StoredRows:
         fields = {name: value for name, value in row.items() if name != "stamp"}
         return ClipScores(**fields | {"size": tuple(row["size"])})
 
-    def add(self, pair: ClipPair, keypoints: Tensor | None, scores: ClipScores) -> None:
+    def add(self, pair: ClipPair, keypoints: np.ndarray | None, scores: ClipScores) -> None:
         """Store the scores of a clip."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(scores) | {"stamp": _stamp(pair, keypoints)}) + "\n")
@@ -56,8 +56,8 @@ def _lines(path: Path) -> Iterator[Any]:
                 raise UserError(f"{path}: line {number} is broken: delete the file, or that line") from error
 
 
-def _stamp(pair: ClipPair, keypoints: Tensor | None) -> list[list[int] | int]:
-    points = 0 if keypoints is None else zlib.crc32(keypoints.numpy().tobytes())
+def _stamp(pair: ClipPair, keypoints: np.ndarray | None) -> list[list[int] | int]:
+    points = 0 if keypoints is None else zlib.crc32(keypoints.tobytes())
     return [_state(pair.generated), _state(pair.reference), points]
 
 

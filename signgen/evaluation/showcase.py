@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from signgen.evaluation.clips import resized
 from signgen.evaluation.pairing import ClipPair
-from signgen.evaluation.scoring import resized
 from signgen.metrics.hands import hand_patches, hand_present, patch_size
 from signgen.metrics.ssim import ssim
 from signgen.poses import PoseSequence, draw_pose

@@ -14,7 +14,8 @@ from signgen.errors import UserError
 from signgen.export.orders import Order
 from signgen.export.renderer import Rendered, Renderer
 from signgen.export.settings import ExportSettings
-from signgen.export.workers import AHEAD, Workers
+from signgen.export.workers import Workers
+from signgen.processes import AHEAD
 
 RETRIES = 3  # of an order whose worker, or its node, died
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from signgen.metrics.averages import AveragedMetric, FrameMetric, Quantity
-from signgen.metrics.frechet import FID, FVD
+from signgen.metrics.frechet import FID, FVD, FeatureDistance
 from signgen.metrics.hand_pose import HandPE
 from signgen.metrics.hands import HandSSIM, hand_ssim
 from signgen.metrics.lpips import LPIPS, LegacyLPIPS, lpips
@@ -63,6 +63,7 @@ __all__ = [
     "TCD",
     "TLPIPS",
     "AveragedMetric",
+    "FeatureDistance",
     "Flicker",
     "FrameMetric",
     "HandPE",

@@ -91,6 +91,13 @@ class FeatureDistance(FrameMetric):
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("stride", torch.tensor(1), dist_reduce_fx="max")
 
+    def describe(self, generated: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """What `observe` takes in, of consecutive frames of a clip: features (N, D) of both sides."""
+        raise NotImplementedError
+
+    def add(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> None:
+        self.observe(*self.describe(generated, reference))
+
     def observe(self, generated: Tensor, reference: Tensor) -> None:
         """Take in features (F, D) of both sides."""
         for side, features in zip(SIDES, (generated.double(), reference.double()), strict=True):
@@ -99,6 +106,7 @@ class FeatureDistance(FrameMetric):
             fresh = features[-int(self.count) % int(self.stride) :: int(self.stride)]
             setattr(self, f"{side}_kept", torch.cat([getattr(self, f"{side}_kept"), fresh]))
         self.count += len(generated)
+        self._update_count, self._computed = self._update_count + 1, None  # torchmetrics' own, which `update` sets
         while len(self.generated_kept) > self.limit:
             self.stride *= 2
             self.generated_kept, self.reference_kept = self.generated_kept[::2], self.reference_kept[::2]
@@ -143,8 +151,8 @@ class FID(FeatureDistance):
             quantities.append(Quantity(f"{kid}-{name}", f"the same against the frames of {name}", better="lower"))
         super().__init__(tuple(quantities), size, limit)
 
-    def add(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> None:
-        self.observe(self.features(generated), self.features(reference))
+    def describe(self, generated: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+        return self.features(generated), self.features(reference)
 
     def compute(self) -> dict[str, Tensor]:
         if self.count < 2:
@@ -177,19 +185,20 @@ class FVD(FeatureDistance):
     def new_clip(self) -> None:
         self._waiting = tuple(torch.zeros(0, dtype=torch.uint8) for _ in SIDES)
 
-    def add(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> None:
+    def describe(self, generated: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
         both = [torch.cat([old.to(new.device), new]) if len(old) else new
                 for old, new in zip(self._waiting, (generated, reference), strict=True)]  # fmt: skip
-        while len(both[0]) >= CLIP:
-            self.observe(*(self._features(frames[:CLIP]) for frames in both))
-            both = [frames[CLIP:] for frames in both]
-        self._waiting = tuple(both)
+        whole = len(both[0]) // CLIP * CLIP
+        self._waiting = tuple(frames[whole:] for frames in both)
+        ours, theirs = (self._features(frames[:whole]) for frames in both)
+        return ours, theirs
 
     @torch.no_grad()
     def _features(self, frames: Tensor) -> Tensor:
-        run = to_planes(frames).movedim(0, 1)[None]
-        features = self.network.to(frames.device)(run, rescale=True, resize=True, return_features=True)
-        return features.reshape(1, FEATURES_I3D)
+        """(N * 16, H, W, 3) -> (N, 400), run by run: memory stays bounded."""
+        runs = [to_planes(run).movedim(0, 1)[None] for run in frames.split(CLIP)] if len(frames) else []
+        found = [self.network.to(frames.device)(run, rescale=True, resize=True, return_features=True) for run in runs]
+        return torch.cat([frames.new_zeros(0, FEATURES_I3D, dtype=torch.float32), *(f.reshape(1, -1) for f in found)])
 
     def compute(self) -> dict[str, Tensor]:
         if self.count < 2:

@@ -18,12 +18,13 @@ def test_trees_pair_by_name_and_say_what_stays_alone(write_clip, tmp_path: Path)
         write_clip(name)
     (tmp_path / "r" / "b.mp4").touch()
     (tmp_path / "r" / "notes.txt").touch()
+    (tmp_path / "g" / "linked").symlink_to(write_clip("elsewhere"), target_is_directory=True)
     pairing = pair_clips(tmp_path / "g", tmp_path / "r")
     assert [(p.name, p.reference.relative_to(tmp_path).as_posix()) for p in pairing.pairs] == [
         ("b", "r/b.mp4"),
         ("x/a", "r/x/a/1"),
     ]
-    assert pairing.only_generated == ["odd"]
+    assert pairing.only_generated == ["linked", "odd"]
     assert pairing.only_reference == ["alone", "lonely"]
 
 

