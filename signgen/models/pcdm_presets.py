@@ -1,47 +1,30 @@
 """The sizes of PCDMs: `tiny` for tests, `mini` beside the embedded FPDM, `paper` as published."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from diffusers import AutoencoderKL, DDIMScheduler
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, Dinov2Config, Dinov2Model
+from diffusers import DDIMScheduler
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from signgen.errors import UserError
 from signgen.models import presets
-from signgen.models.positions import start_positions
-from signgen.models.presets import Preset
+from signgen.models.presets import Preset, Sizes, make_scheduler, named
 from signgen.models.prior import PosePrior
 from signgen.models.unet import ConditionalUNet
 
 
-@dataclass(frozen=True)
-class PCDMPreset:
+@dataclass(frozen=True, kw_only=True)
+class PCDMPreset(Sizes):
     """Configurations of PCDMs' parts.
 
-    picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. image_encoder: of
-    transformers' CLIPVisionModelWithProjection, whose embedding the prior predicts. inpaint, refine: of
-    ConditionalUNet. sampling: what the pipeline does where the caller does not say.
+    image_encoder: of transformers' CLIPVisionModelWithProjection, whose embedding the prior predicts. inpaint, refine:
+    of ConditionalUNet.
     """
 
-    picture_size: tuple[int, int]
-    source_size: tuple[int, int]
-    autoencoder: dict[str, Any]
-    source_encoder: dict[str, Any]
     image_encoder: dict[str, Any]
     prior: dict[str, Any]
     inpaint: dict[str, Any]
     refine: dict[str, Any]
-    scheduler: dict[str, Any]
     prior_scheduler: dict[str, Any]
-    sampling: dict[str, Any] = field(default_factory=dict)
-
-    def build_autoencoder(self) -> AutoencoderKL:
-        return AutoencoderKL(**self.autoencoder)
-
-    def build_source_encoder(self) -> Dinov2Model:
-        encoder = Dinov2Model(Dinov2Config(**self.source_encoder))
-        start_positions(encoder)
-        return encoder
 
     def build_image_encoder(self) -> CLIPVisionModelWithProjection:
         return CLIPVisionModelWithProjection(CLIPVisionConfig(**self.image_encoder))
@@ -55,11 +38,8 @@ class PCDMPreset:
     def build_refine(self) -> ConditionalUNet:
         return ConditionalUNet(**self.refine)
 
-    def build_scheduler(self) -> DDIMScheduler:
-        return DDIMScheduler(**self.scheduler)
-
     def build_prior_scheduler(self) -> DDIMScheduler:
-        return DDIMScheduler(**self.prior_scheduler)
+        return make_scheduler(self.prior_scheduler)
 
 
 # Stage 1 as published: 1000 steps, cosine, predicting the embedding itself.
@@ -72,7 +52,7 @@ PRIOR_SCHEDULE = {
 }
 
 
-def _unets(unet: dict[str, Any], **common: Any) -> dict[str, dict[str, Any]]:
+def _unets(unet: dict[str, Any], **common: Any) -> dict[str, Any]:
     """Stage 2 and stage 3 from the configuration of FPDM's denoiser.
 
     Stage 2 is told of the canvas a mask and the known latents; stage 3 the coarse picture's latents, and neither pose
@@ -134,7 +114,5 @@ PRESETS: dict[str, PCDMPreset] = {"tiny": TINY, "mini": MINI, "paper": PAPER}
 
 
 def pcdm_preset(name: str) -> PCDMPreset:
-    """The preset of that name. Raises UserError for another name."""
-    if name not in PRESETS:
-        raise UserError(f"unknown model size {name!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    """PCDMs' preset of that name. Raises UserError for another name."""
+    return named(PRESETS, name)

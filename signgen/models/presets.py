@@ -1,7 +1,7 @@
 """The sizes of FPDM: `tiny` for tests, `mini` embedded in the package, `paper` as published."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler
@@ -16,21 +16,19 @@ SourceEncoder: TypeAlias = Dinov2Model | CLIPVisionModel
 SOURCE_ENCODERS = {"dinov2": (Dinov2Config, Dinov2Model), "clip": (CLIPVisionConfig, CLIPVisionModel)}
 
 
-@dataclass(frozen=True)
-class Preset:
-    """Configurations of FPDM's parts.
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Configurations of the parts that both systems have.
 
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads.
     source_kind: key of SOURCE_ENCODERS that `source_encoder` configures.
-    sampling: what the pipeline does where the caller does not say (steps, solver, the two guidance weights, framing).
+    sampling: what the pipeline does where the caller does not say (steps, solver, guidance weights, framing).
     """
 
     picture_size: tuple[int, int]
     source_size: tuple[int, int]
     autoencoder: dict[str, Any]
     source_encoder: dict[str, Any]
-    fusion: dict[str, Any]
-    unet: dict[str, Any]
     scheduler: dict[str, Any]
     sampling: dict[str, Any] = field(default_factory=dict)
     source_kind: str = "dinov2"
@@ -45,6 +43,17 @@ class Preset:
             start_positions(encoder)
         return encoder
 
+    def build_scheduler(self) -> DDIMScheduler:
+        return make_scheduler(self.scheduler)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset(Sizes):
+    """Configurations of FPDM's parts."""
+
+    fusion: dict[str, Any]
+    unet: dict[str, Any]
+
     def with_clip_source(self) -> "Preset":
         """The same with CLIP's vision tower, as the fusion model has it, for source encoder (FPDM's ablation B1)."""
         tower = {key: value for key, value in self.fusion["clip"].items() if key != "projection_dim"}
@@ -57,9 +66,11 @@ class Preset:
     def build_unet(self) -> ConditionalUNet:
         return ConditionalUNet(**self.unet)
 
-    def build_scheduler(self) -> DDIMScheduler:
-        with torch.device("cpu"):  # numbers that solvers compute with, even where the networks are on the meta device
-            return DDIMScheduler(**self.scheduler)
+
+def make_scheduler(config: dict[str, Any]) -> DDIMScheduler:
+    """On the CPU: numbers that solvers compute with, even where the networks are on the meta device."""
+    with torch.device("cpu"):
+        return DDIMScheduler(**config)
 
 
 STABLE_DIFFUSION_SCHEDULE = {
@@ -198,8 +209,16 @@ TINY = Preset(
 PRESETS: dict[str, Preset] = {"tiny": TINY, "mini": MINI, "paper": PAPER}
 
 
+System = TypeVar("System", bound=Sizes)
+
+
 def preset(name: str) -> Preset:
-    """The preset of that name. Raises UserError for another name."""
-    if name not in PRESETS:
-        raise UserError(f"unknown model size {name!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+    """FPDM's preset of that name. Raises UserError for another name."""
+    return named(PRESETS, name)
+
+
+def named(presets: dict[str, System], name: str) -> System:
+    """The one of that name. Raises UserError for another name."""
+    if name not in presets:
+        raise UserError(f"unknown model size {name!r}: choose one of {', '.join(presets)}")
+    return presets[name]

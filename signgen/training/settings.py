@@ -8,10 +8,9 @@ from typing import TypeVar
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
 from signgen.flops import PRECISIONS
-from signgen.models.pcdm_presets import PCDMPreset
-from signgen.models.presets import Preset, preset
+from signgen.models.presets import Preset, Sizes, preset
 
-Sizes = TypeVar("Sizes", Preset, PCDMPreset)
+System = TypeVar("System", bound=Sizes)
 DECAYS = ("constant", "cosine", "linear", "step")
 
 
@@ -109,7 +108,7 @@ class TrainingSettings:
         """The model's parts and sizes. Raises UserError for an unknown one."""
         return self.resized(preset(self.model))
 
-    def resized(self, sizes: Sizes) -> Sizes:
+    def resized(self, sizes: System) -> System:
         """The same parts for the picture sizes that are set."""
         return replace(
             sizes,
