@@ -1,7 +1,7 @@
 """FPDM as a pipeline: a source picture and pose drawings -> pictures of that signer in these poses."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -58,6 +58,8 @@ class FPDMPipeline(SignerPipeline):
     and source tokens, one of `signgen.models.conditions.EMBEDDINGS`. start: what sampling starts from, one of `STARTS`:
     noise, or (for distilled students, which need no noise) the source's latents, so that what stands still is at hand.
     """
+
+    denoisers: ClassVar[tuple[str, ...]] = ("unet",)
 
     def __init__(
         self,

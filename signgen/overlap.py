@@ -1,9 +1,10 @@
-"""Work that goes on beside the main thread, in order: encoding frames while the next ones are sampled, and reading the
-next ones while frames are scored."""
+"""Work that overlaps, in order: encoding frames while the next ones are sampled, reading the next ones while frames are
+scored, and taking frames from a device that works on the next ones."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from queue import Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -49,6 +50,15 @@ def overlapped(consume: Callable[[Item], None], depth: int = DEPTH) -> Iterator[
         thread.join()
     if failures:
         raise failures[0]
+
+
+def one_late(items: Iterator[Item]) -> Iterator[Item]:
+    """The items in their order, each once the one behind it is taken: of what a device works on, the latest stays."""
+    latest = list(islice(items, 1))
+    for item in items:
+        yield latest.pop()
+        latest.append(item)
+    yield from latest
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:

@@ -104,6 +104,7 @@ class PCDMPipeline(SignerPipeline):
     """
 
     needs_source_pose = True
+    denoisers: ClassVar[tuple[str, ...]] = ("prior", "inpaint", "refine")
     _optional_components: ClassVar[list[str]] = [
         *("vae", "source_encoder", "image_encoder", "prior", "inpaint", "refine")
     ]

@@ -16,6 +16,7 @@ from signgen.models.folder import load_components
 from signgen.models.location import model_folder
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs
+from signgen.transfer import to_device
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
@@ -30,7 +31,11 @@ class SignerPipeline(DiffusionPipeline, ABC):
     needs_source_pose: ClassVar[bool] = False
     """Whether `encode_source` needs the poses of the source pictures."""
 
+    denoisers: ClassVar[tuple[str, ...]]
+    """The parts that run at every step."""
+
     one_by_one = False
+    compiled = False
 
     @classmethod
     def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> "Self":
@@ -52,6 +57,16 @@ class SignerPipeline(DiffusionPipeline, ABC):
             self.vae.enable_slicing()
         else:
             self.vae.disable_slicing()
+
+    def compile(self, backend: str | Callable[..., Any] = "inductor") -> None:
+        """Compile the denoisers and the decoder, at their first call: minutes, for the same pictures beyond rounding.
+
+        They are compiled for each shape they are given; `render` gives a compiled pipeline one alone.
+        """
+        for part in (*(getattr(self, name) for name in self.denoisers), self.vae.decoder):
+            if part is not None:
+                part.compile(dynamic=False, backend=backend)
+        self.compiled = True
 
     @abstractmethod
     def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> Any:
@@ -80,8 +95,7 @@ class SignerPipeline(DiffusionPipeline, ABC):
         raise UserError(f"{type(self).__name__} has no noise prior: leave it out")
 
     def _on_device(self, frames: np.ndarray | Tensor) -> Tensor:
-        # Copied: decoded frames may be read-only, which torch warns of.
-        return (torch.tensor(frames) if isinstance(frames, np.ndarray) else frames).to(self.device)
+        return to_device(frames, self.device)
 
 
 def picture_array(image: Image.Image) -> np.ndarray:

@@ -44,6 +44,7 @@ def produce(
     dtype: torch.dtype | None = None,
     driving: "Driving | None" = None,
     save_memory: bool = False,
+    compile: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Render to an MP4, and write beside it, as OUT.mp4.json, what it was made with.
@@ -61,6 +62,7 @@ def produce(
         dtype: of the networks; None takes bfloat16 where it is faster.
         driving: a video to put on the left.
         save_memory: `SignerPipeline.save_memory`.
+        compile: `SignerPipeline.compile`.
         options: those of `signgen.rendering.render`; None leaves the choice to the model.
 
     Returns what was written beside the video.
@@ -72,6 +74,8 @@ def produce(
     with VideoWriter(output, poses.fps, size, origin) as writer:
         pipeline = load_pipeline(folder, device, dtype)
         pipeline.save_memory(save_memory)
+        if compile:
+            pipeline.compile()
         if keep_stages is not None:
             if not isinstance(pipeline, PCDMPipeline):
                 raise UserError(f"{model} has no stages to keep: only PCDMs have")

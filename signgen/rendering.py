@@ -1,21 +1,24 @@
 """Rendering: a first frame and poses -> a stream of frames."""
 
-from collections.abc import Iterable, Iterator
-from itertools import repeat
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
 
 import numpy as np
-import torch
 
 from signgen.background import locked_background
+from signgen.batching import BATCH_SIZE, batch_sizes, device_memory
 from signgen.errors import UserError
 from signgen.framing import frame_picture, poses_on_picture
 from signgen.models.pixels import to_frames
-from signgen.models.pose_inputs import pose_inputs
+from signgen.models.pose_inputs import PoseInputs, pose_inputs
+from signgen.overlap import one_late
 from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
 from signgen.sampling.noise import frame_generator, frame_noise
+from signgen.transfer import to_device, to_host
 
-BATCH_SIZE = 8
+# How many frames there are, the frames, and how much of the first frame is to stand in their place.
+Batch = tuple[int, Callable[[], np.ndarray], Callable[[], np.ndarray] | None]
 
 
 def render(
@@ -40,7 +43,8 @@ def render(
     size. source_pose: its first frame is the signer's own pose in `frame`, which PCDMs need; in pixels of a picture
     that is brought to the frame's size likewise. lock_background: let the first frame show where
     the signer is not and the rendered frame agrees with it (`signgen.background`). noise_prior: start from the noised
-    first frame, where the model's schedule leaves some of it. What is None is the model's own default.
+    first frame, where the model's schedule leaves some of it. batch_size: if not given, what there is memory for
+    (`signgen.batching`). What else is None is the model's own default.
 
     Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
     (beyond rounding). Raises UserError for input it cannot render.
@@ -68,24 +72,39 @@ def render(
     if noise_prior:
         initial = pipeline.noised_source(picture, initial, options)
 
-    def frames() -> Iterator[np.ndarray]:
-        source = pipeline.encode_source(picture[None], own)
-        for batch, generators in _batches(driving, seed, batch_size or BATCH_SIZE):
-            inputs = pose_inputs(batch, size)
-            noise = initial.expand(len(batch), *initial.shape[1:])
+    if batch_size is None and pipeline.compiled:
+        batch_size = BATCH_SIZE  # a frame by itself, to measure, would be compiled by itself
+    sizes = batch_sizes(device_memory(pipeline.device)) if batch_size is None else repeat(batch_size)
+
+    def batches() -> Iterator[Batch]:
+        source, first_frame = pipeline.encode_source(picture[None], own), to_device(picture, pipeline.device)
+        for rows in _batches(len(driving), sizes, padded=pipeline.compiled):
+            inputs = pose_inputs(driving[rows[0] : rows[-1] + 1], size)[rows - rows[0]]
+            drawings = to_device(inputs.drawings, pipeline.device)
+            noise = initial.expand(len(rows), *initial.shape[1:])
+            generators = [frame_generator(seed, index) for index in rows.tolist()]
+            inputs = PoseInputs(drawings, inputs.points)
             images = pipeline.generate(source, inputs, noise, size=size, generators=generators, **options)
-            generated = to_frames(images)
-            locked: Iterable[np.ndarray | None] = repeat(None)
+            generated, locked = to_frames(images), None
             if lock_background:
-                views = (torch.tensor(view, device=generated.device) for view in (picture, inputs.drawings))
-                locked = locked_background(generated, *views).cpu().numpy()
-            for one, mask in zip(generated.cpu().numpy(), locked, strict=False):
+                locked = to_host(locked_background(generated, first_frame, drawings))
+            yield len(np.unique(rows)), to_host(generated), locked
+
+    def frames() -> Iterator[np.ndarray]:
+        # A device renders the next batch while the latest one is taken from it; a CPU does one after the other.
+        for count, generated, locked in batches() if pipeline.device.type == "cpu" else one_late(batches()):
+            masks: Iterable[np.ndarray | None] = repeat(None) if locked is None else locked()
+            for one, mask in islice(zip(generated(), masks, strict=False), count):
                 yield framing.to_picture(frame, one, mask)
 
     return frames()
 
 
-def _batches(poses: PoseSequence, seed: int, batch_size: int) -> Iterator[tuple[PoseSequence, list[torch.Generator]]]:
-    for start in range(0, len(poses), batch_size):
-        batch = poses[start : start + batch_size]
-        yield batch, [frame_generator(seed, index) for index in range(start, start + len(batch))]
+def _batches(count: int, sizes: Iterator[int], padded: bool) -> Iterator[np.ndarray]:
+    """The numbers of `count` frames, batch by batch; padded: the last frame once more until the batch is full."""
+    start = 0
+    while start < count:
+        size = min(next(sizes), count)
+        rows = np.arange(start, start + size)
+        yield rows.clip(max=count - 1) if padded else rows[: count - start]
+        start += size

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from signgen.errors import UserError
-from signgen.overlap import overlapped, read_ahead
+from signgen.overlap import one_late, overlapped, read_ahead
 
 
 def test_items_are_taken_in_order_by_another_thread_before_the_block_is_left() -> None:
@@ -94,3 +94,19 @@ def test_an_error_of_reading_comes_at_its_place() -> None:
     assert next(ahead) == 1
     with pytest.raises(UserError, match="broken"):
         next(ahead)
+
+
+def test_items_come_once_the_next_one_is_taken() -> None:
+    taken: list[int] = []
+
+    def items(count: int) -> Iterator[int]:
+        for number in range(count):
+            taken.append(number)
+            yield number
+
+    late = one_late(items(3))
+    assert next(late) == 0
+    assert taken == [0, 1]
+    assert list(late) == [1, 2]
+    assert list(one_late(items(1))) == [0]
+    assert list(one_late(items(0))) == []

@@ -1,9 +1,13 @@
 import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
@@ -40,6 +44,76 @@ def test_batches_and_pieces_of_a_video_change_nothing(tiny_pipeline: FPDMPipelin
     piece = np.stack(list(render(tiny_pipeline, frame, poses[2:5], steps=2, seed=3)))
     assert np.abs(whole.astype(int) - batched).max() <= 1
     assert np.abs(whole[2:5].astype(int) - piece).max() <= 1
+
+
+def rows_of_the_denoiser(pipeline: FPDMPipeline, frames: Iterator[np.ndarray]) -> tuple[list[int], np.ndarray]:
+    """How many rows its denoiser was given, call by call, and the frames."""
+    rows: list[int] = []
+    hook = pipeline.unet.unet.conv_in.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    try:
+        return rows, np.stack(list(frames))
+    finally:
+        hook.remove()
+
+
+class RoomForThree:
+    """Stands for a device's memory."""
+
+    def free(self) -> int:
+        return 400
+
+    def begin(self) -> None: ...
+
+    def taken(self) -> int:
+        return 100
+
+
+def test_memory_chooses_the_batch_size_and_changes_nothing(
+    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(**options: int) -> Iterator[np.ndarray]:
+        return render(tiny_pipeline, signer(52, 42), movement(6, 42, 52), steps=1, guidance_source=1, **options)
+
+    _, expected = rows_of_the_denoiser(tiny_pipeline, stream(batch_size=6, guidance_fusion=1))
+    monkeypatch.setattr("signgen.rendering.device_memory", lambda device: RoomForThree())
+    rows, frames = rows_of_the_denoiser(tiny_pipeline, stream(guidance_fusion=1))
+    assert rows == [1, 3, 2]
+    assert np.abs(frames.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("count", "rows"), [(5, [3, 3]), (2, [2]), (6, [3, 3])])
+def test_a_compiled_pipeline_sees_one_shape(
+    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch, count: int, rows: list[int]
+) -> None:
+    def stream() -> Iterator[np.ndarray]:
+        options = {"steps": 1, "solver": "ddpm", "guidance_source": 1.0, "guidance_fusion": 1.0}
+        return render(tiny_pipeline, signer(52, 42), movement(count, 42, 52), batch_size=3, **options)
+
+    _, expected = rows_of_the_denoiser(tiny_pipeline, stream())
+    monkeypatch.setattr(tiny_pipeline, "compiled", True)
+    found, frames = rows_of_the_denoiser(tiny_pipeline, stream())
+    assert found == rows
+    assert frames.shape == expected.shape
+    assert np.abs(frames.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("g++") is None, reason="torch compiles for CPUs with a C++ compiler, and there is none"
+)
+def test_compiling_takes_one_shape_and_changes_nothing_beyond_rounding(
+    tiny_pipeline: FPDMPipeline, tmp_path: Path
+) -> None:
+    tiny_pipeline.save_pretrained(tmp_path)
+    compiled = FPDMPipeline.from_pretrained(tmp_path)
+    counter = CompileCounterWithBackend("inductor")
+    compiled.compile(counter)
+    plain, fast = (
+        np.stack(list(render(pipeline, signer(52, 42), movement(5, 42, 52), steps=2, batch_size=3)))
+        for pipeline in (tiny_pipeline, compiled)
+    )
+    assert counter.frame_count == 2  # the denoiser and the decoder, whole and once
+    assert np.abs(plain.astype(int) - fast).max() <= 1
 
 
 def test_rendering_streams(tiny_pipeline: FPDMPipeline) -> None:

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from signgen.batching import BATCH_SIZE
 from signgen.benchmark.warp import warp_by_points, with_limbs
 from signgen.data import Corpus, DrivenClip, first_frame_protocol
 from signgen.files import atomic_folder, keep_settings
 from signgen.models.autoencoder import decode, encode
 from signgen.models.pixels import to_frames, to_images
 from signgen.pipeline import SignerPipeline
-from signgen.rendering import BATCH_SIZE, render
+from signgen.rendering import render
 
 Row = Callable[[DrivenClip], Iterable[np.ndarray]]
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them

@@ -64,9 +64,14 @@ def render(
     estimator: Annotated[
         Literal["mediapipe", "mmpose"], typer.Option(help="What finds poses in a video; an optional package each.")
     ] = "mediapipe",
-    batch_size: Annotated[int | None, typer.Option(min=1, max=1024, help="Frames at a time.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Frames at a time; what a GPU has memory for unless given.")
+    ] = None,
     save_memory: Annotated[
         bool, typer.Option("--save-memory", help="Guidance and decoding piece by piece: slower, the same frames.")
+    ] = False,
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the networks: takes minutes, which long videos on a GPU repay.")
     ] = False,
     device: Device = "auto",
     dtype: Annotated[
@@ -142,6 +147,7 @@ def render(
         guidance_fusion=guidance if guidance_fusion is None else guidance_fusion,
         batch_size=batch_size,
         save_memory=save_memory,
+        compile=compile,
         fit=fit,
         lock_background=lock_background,
         noise_prior=noise_prior,

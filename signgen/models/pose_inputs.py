@@ -26,7 +26,7 @@ class PoseInputs:
     def __len__(self) -> int:
         return len(self.drawings)
 
-    def __getitem__(self, rows: slice) -> "PoseInputs":
+    def __getitem__(self, rows: slice | np.ndarray) -> "PoseInputs":
         return PoseInputs(self.drawings[rows], None if self.points is None else self.points[rows])
 
 
