@@ -254,12 +254,17 @@ def test_ctrl_c_leaves_nothing(folder: Path, args: Render) -> None:
     np.savez(folder / "long.npz", keypoints=np.ones((5000, 133, 3), np.float32))
     before = sorted(folder.rglob("*"))
     command = [Path(sys.executable).with_name("signgen"), *args(poses="long.npz"), "--steps", "100"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    traced = os.environ | {"PYTHONFAULTHANDLER": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=traced) as process:
         assert process.stderr
         assert next(line for line in process.stderr if line.startswith("Rendering: "))
         assert list(folder.glob("*.partial"))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)  # every thread says where it hangs
+            pytest.fail(process.communicate()[1])
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     assert sorted(folder.rglob("*")) == before
