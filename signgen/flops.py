@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,9 @@ from signgen.fpdm import FPDMPipeline
 from signgen.models.autoencoder import decode, encode
 from signgen.models.conditions import fusion_embedding, source_hidden
 from signgen.models.pixels import to_images
-from signgen.sampling.guidance import guidance_branches
+from signgen.models.unet import DeepFeatures
+from signgen.sampling.denoiser import DeepCache
+from signgen.sampling.plan import Step, sampling_plan
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -51,8 +54,14 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
     latents = torch.empty((1, *pipeline.noise_shape(size)), device="meta")
     source = pipeline.encode_source(source_pixels)
     conditions = pipeline.encode_poses(source, drawings, size)
-    branches = guidance_branches(sampling["guidance_source"], sampling["guidance_fusion"])
+    plan = sampling_plan(**{name: value for name, value in sampling.items() if name != "solver"})
     timestep, unet = torch.tensor(1), pipeline.unet
+
+    def step_flops(step: Step) -> float:
+        deep: DeepCache = defaultdict(DeepFeatures)
+        if not step.fresh:
+            pipeline.denoise(conditions, step.branches, latents, timestep, deep)
+        return count_flops(lambda: pipeline.denoise(conditions, step.branches, latents, timestep, deep))
 
     hidden = source_hidden(pipeline.source_encoder, source_pixels)
     tokens = unet.source_tokens(hidden)
@@ -73,7 +82,7 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
         },
         frame={
             "poses": count_flops(lambda: pipeline.encode_poses(source, drawings, size)),
-            "unet": sampling["steps"] * count_flops(lambda: pipeline.denoise(conditions, branches, latents, timestep)),
+            "unet": sum(count * step_flops(step) for step, count in Counter(plan).items()),
             "vae": decoding,
         },
     )

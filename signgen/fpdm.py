@@ -1,5 +1,6 @@
 """FPDM as a pipeline: a source picture and pose drawings -> pictures of that signer in these poses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,9 +21,10 @@ from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import Preset, SourceEncoder
 from signgen.models.unet import ConditionalUNet
 from signgen.pipeline import SignerPipeline, picture_array, pictures
-from signgen.sampling.denoiser import Conditions, denoise
-from signgen.sampling.guidance import Branch, guidance_branches
+from signgen.sampling.denoiser import Conditions, DeepCache, denoise, guided_denoiser
+from signgen.sampling.guidance import Branch
 from signgen.sampling.noise import frame_noise
+from signgen.sampling.plan import sampling_plan
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver as make_solver
 
@@ -127,9 +129,16 @@ class FPDMPipeline(SignerPipeline):
         return Conditions(source.context, features, fused)
 
     @torch.no_grad()
-    def denoise(self, conditions: Conditions, branches: list[Branch], latents: Tensor, timestep: Tensor) -> Tensor:
+    def denoise(
+        self,
+        conditions: Conditions,
+        branches: Sequence[Branch],
+        latents: Tensor,
+        timestep: Tensor,
+        deep: DeepCache | None = None,
+    ) -> Tensor:
         """The guided prediction for latents (B, C, h, w)."""
-        return denoise(self.unet, conditions, branches, latents, timestep, one_by_one=self.one_by_one)
+        return denoise(self.unet, conditions, branches, latents, timestep, deep=deep, one_by_one=self.one_by_one)
 
     @torch.no_grad()
     def generate(
@@ -157,18 +166,18 @@ class FPDMPipeline(SignerPipeline):
         solver: str,
         guidance_source: float,
         guidance_fusion: float,
+        guidance_steps: tuple[int | None, int | None] = (None, None),
+        deep_cache: int = 1,
         generators: list[torch.Generator] | torch.Generator | None = None,
     ) -> Tensor:
         """Latents (B, C, h, w) for poses and initial noise (B, C, h, w), which a model that starts from the source
-        does not look at: its source must have been encoded for `size`."""
+        does not look at: its source must have been encoded for `size`. guidance_steps, deep_cache: shortcuts,
+        `signgen.sampling.plan`."""
         if source.latents is not None:
             latents = source.latents.expand_as(latents)
         conditions = self.encode_poses(source, poses.drawings, size)
-        branches = guidance_branches(guidance_source, guidance_fusion)
-
-        def denoiser(latents: Tensor, timestep: Tensor) -> Tensor:
-            return self.denoise(conditions, branches, latents, timestep)
-
+        plan = sampling_plan(steps, guidance_source, guidance_fusion, guidance_steps, deep_cache)
+        denoiser = guided_denoiser(self.unet, conditions, plan, one_by_one=self.one_by_one)
         return sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
 
     @torch.no_grad()

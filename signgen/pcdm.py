@@ -28,9 +28,9 @@ from signgen.models.pose_inputs import PoseInputs
 from signgen.models.prior import PosePrior
 from signgen.models.unet import ConditionalUNet
 from signgen.pipeline import SignerPipeline, picture_array, pictures
-from signgen.sampling.denoiser import Conditions, denoise
-from signgen.sampling.guidance import guidance_branches
+from signgen.sampling.denoiser import Conditions, guided_denoiser
 from signgen.sampling.noise import frame_noise
+from signgen.sampling.plan import Step, sampling_plan
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver as make_solver
 
@@ -224,17 +224,12 @@ class PCDMPipeline(SignerPipeline):
         unet: ConditionalUNet,
         conditions: Conditions,
         noise: Tensor,
-        guidance: float,
-        steps: int,
+        plan: list[Step],
         solver: str,
         generators: list[torch.Generator] | torch.Generator | None,
     ) -> Tensor:
-        branches = guidance_branches(guidance, guidance)
-
-        def denoiser(latents: Tensor, timestep: Tensor) -> Tensor:
-            return denoise(unet, conditions, branches, latents, timestep, one_by_one=self.one_by_one)
-
-        return sample(denoiser, make_solver(solver, self.scheduler), noise, steps, generators)
+        denoiser = guided_denoiser(unet, conditions, plan, one_by_one=self.one_by_one)
+        return sample(denoiser, make_solver(solver, self.scheduler), noise, len(plan), generators)
 
     @torch.no_grad()
     def stages(
@@ -248,9 +243,12 @@ class PCDMPipeline(SignerPipeline):
         solver: str,
         guidance: float,
         prior_steps: int,
+        guidance_steps: tuple[int | None, int | None] = (None, None),
+        deep_cache: int = 1,
         generators: list[torch.Generator] | torch.Generator | None = None,
     ) -> Stages:
-        """Every stage's output for B poses and initial noise (B, N), all stages' in a row."""
+        """Every stage's output for B poses and initial noise (B, N), all stages' in a row. guidance_steps, deep_cache:
+        shortcuts of the last two, `signgen.sampling.plan`."""
         grid = latent_size(self.vae, *size)
         if source.known.shape[-2:] != (grid[0], 2 * grid[1]):
             raise ValueError(f"the source was encoded at another size than {size}")
@@ -260,16 +258,17 @@ class PCDMPipeline(SignerPipeline):
         embedding = self.predict_embedding(
             source, poses, first, steps=prior_steps, solver=solver, generators=generators
         )
+        plan = sampling_plan(steps, guidance, guidance, guidance_steps, deep_cache)
         drawings = resize(self._on_device(poses.drawings), size)
         conditions = self.inpaint_conditions(source, drawings, embedding)
-        latents = self._sampled(self.inpaint, conditions, second, guidance, steps, solver, generators)
+        latents = self._sampled(self.inpaint, conditions, second, plan, solver, generators)
         coarse = decode_target(self.vae, latents, *size).float()
         if source.refine is None:
             return Stages(embedding, coarse, None)
         # Rounded as a stored picture is: stage 3 is trained on stored pictures.
         known = encode(self.vae, to_images(to_frames(coarse)))
         conditions = Conditions(source.refine, known=known)
-        latents = self._sampled(self.refine, conditions, third, guidance, steps, solver, generators)
+        latents = self._sampled(self.refine, conditions, third, plan, solver, generators)
         return Stages(embedding, coarse, decode(self.vae, latents, *size).float())
 
     def generate(self, source: SourceConditions, poses: PoseInputs, noise: Tensor, **options: Any) -> Tensor:

@@ -26,6 +26,7 @@ from signgen.video import VideoReader, VideoWriter
 
 Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
 
+SAMPLING = ("steps", "solver", "guidance_source", "guidance_fusion", "guidance_steps", "deep_cache")
 PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline, "PCDMPipeline": PCDMPipeline}
 
 
@@ -117,7 +118,7 @@ def speed(
     """Frames a second, peak memory, and for FPDM what share of the device's arithmetic its networks used."""
     found = {"frames_per_second": round(frames / seconds, 3), "peak_memory_bytes": peak_memory(pipeline.device)}
     if isinstance(pipeline, FPDMPipeline):
-        sampling = {name: options.get(name) for name in ("steps", "solver", "guidance_source", "guidance_fusion")}
+        sampling = {name: options.get(name) for name in SAMPLING}
         flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
         found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, pipeline.dtype), 4)
     return found

@@ -31,6 +31,8 @@ def render(
     solver: str | None = None,
     guidance_source: float | None = None,
     guidance_fusion: float | None = None,
+    guidance_steps: tuple[int | None, int | None] | None = None,
+    deep_cache: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     fit: str | None = None,
@@ -41,7 +43,8 @@ def render(
 
     frame: uint8 (H, W, 3), the signer. poses: whole-body key points in pixels of `poses.size`, brought to the frame's
     size. source_pose: its first frame is the signer's own pose in `frame`, which PCDMs need; in pixels of a picture
-    that is brought to the frame's size likewise. lock_background: let the first frame show where
+    that is brought to the frame's size likewise. guidance_steps, deep_cache: shortcuts that change frames a little
+    (`signgen.sampling.plan`). lock_background: let the first frame show where
     the signer is not and the rendered frame agrees with it (`signgen.background`). noise_prior: start from the noised
     first frame, where the model's schedule leaves some of it. batch_size: if not given, what there is memory for
     (`signgen.batching`). What else is None is the model's own default.
@@ -57,7 +60,12 @@ def render(
         if given is not None and given.skeleton != "coco-wholebody-133":
             raise UserError(f"rendering needs whole-body poses (coco-wholebody-133), not {given.skeleton}")
     options = pipeline.sampling_options(
-        steps=steps, solver=solver, guidance_source=guidance_source, guidance_fusion=guidance_fusion
+        steps=steps,
+        solver=solver,
+        guidance_source=guidance_source,
+        guidance_fusion=guidance_fusion,
+        guidance_steps=guidance_steps,
+        deep_cache=deep_cache,
     )
     size = tuple(pipeline.config.picture_size)
     height, width = frame.shape[:2]

@@ -1,6 +1,8 @@
 """What all tests share: two torch threads, and the research material where it is present."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def calls_of(module: torch.nn.Module) -> Iterator[list[int]]:
+    """How many rows the module is given, call by call."""
+    rows: list[int] = []
+    hook = module.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    try:
+        yield rows
+    finally:
+        hook.remove()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from signgen.cli.demo import EXAMPLE
-from signgen.flops import count_flops, fastest_dtype, peak_memory, pipeline_flops
+from signgen.flops import PipelineFlops, count_flops, fastest_dtype, peak_memory, pipeline_flops
 from signgen.fpdm import FPDMPipeline
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import PAPER
@@ -20,8 +21,14 @@ def paper() -> FPDMPipeline:
         return FPDMPipeline.from_preset(PAPER)
 
 
-def test_the_published_parts_arithmetic(paper: FPDMPipeline) -> None:
-    parts = pipeline_flops(paper).parts
+@pytest.fixture(scope="module")
+def published(paper: FPDMPipeline) -> PipelineFlops:
+    """20 steps, guidance 2."""
+    return pipeline_flops(paper)
+
+
+def test_the_published_parts_arithmetic(published: PipelineFlops) -> None:
+    parts = published.parts
     assert parts["unet"] / 1e12 == pytest.approx(0.923, abs=0.002)  # with 1,297 tokens
     assert parts["vae"] / 1e12 == pytest.approx(2.515, abs=0.005)
     assert parts["source_encoder"] / 1e12 == pytest.approx(0.95, abs=0.01)
@@ -36,11 +43,8 @@ def test_stable_diffusions_unet_with_its_own_77_tokens(paper: FPDMPipeline) -> N
     assert flops / 1e12 == pytest.approx(0.804, abs=0.002)
 
 
-def test_a_frame_takes_its_steps_and_branches(paper: FPDMPipeline) -> None:
-    guided, unguided = (
-        pipeline_flops(paper, steps=steps, guidance_source=weight, guidance_fusion=weight)
-        for steps, weight in ((20, 2.0), (4, 1.0))
-    )
+def test_a_frame_takes_its_steps_and_branches(paper: FPDMPipeline, published: PipelineFlops) -> None:
+    guided, unguided = published, pipeline_flops(paper, steps=4, guidance_source=1.0, guidance_fusion=1.0)
     assert guided.video == unguided.video
     assert guided.frame["vae"] == unguided.frame["vae"]
     one_step = unguided.frame["unet"] / 4
@@ -49,18 +53,27 @@ def test_a_frame_takes_its_steps_and_branches(paper: FPDMPipeline) -> None:
     assert guided.of_video(10) == sum(guided.video.values()) + 10 * sum(guided.frame.values())
 
 
-@pytest.mark.parametrize("start", ["tiny_pipeline", "tiny_from_source"])
-def test_the_sum_is_what_rendering_executes(request: pytest.FixtureRequest, tmp_path: Path, start: str) -> None:
+@pytest.mark.parametrize(
+    ("start", "shortcuts"),
+    [
+        ("tiny_pipeline", {}),
+        ("tiny_from_source", {}),
+        ("tiny_pipeline", {"guidance_steps": (0, 2), "deep_cache": 2}),
+    ],
+)
+def test_the_sum_is_what_rendering_executes(
+    request: pytest.FixtureRequest, tmp_path: Path, start: str, shortcuts: dict[str, Any]
+) -> None:
     request.getfixturevalue(start).save_pretrained(tmp_path)
     pipeline = FPDMPipeline.without_weights(tmp_path)
     size, frames = (52, 42), torch.zeros(2, 52, 42, 3, dtype=torch.uint8, device="meta")
     noise = torch.zeros(2, *pipeline.noise_shape(size), device="meta")
 
     def render() -> torch.Tensor:
-        options = pipeline.sampling_options(steps=3)
+        options = pipeline.sampling_options(steps=3, **shortcuts)
         return pipeline.generate(pipeline.encode_source(frames[:1]), PoseInputs(frames), noise, size=size, **options)
 
-    assert count_flops(render) == pytest.approx(pipeline_flops(pipeline, steps=3).of_video(2), rel=1e-6)
+    assert count_flops(render) == pytest.approx(pipeline_flops(pipeline, steps=3, **shortcuts).of_video(2), rel=1e-6)
 
 
 def test_memory_in_use() -> None:

@@ -1,5 +1,6 @@
 """The pipeline's shortcuts change nothing: each is compared with the long way round."""
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,10 @@ from signgen.models.autoencoder import encode
 from signgen.models.conditions import fusion_embedding, source_hidden
 from signgen.models.pixels import resize, to_images
 from signgen.models.pose_inputs import PoseInputs
+from signgen.models.unet import DeepFeatures
+from signgen.sampling.denoiser import DeepCache
 from signgen.sampling.guidance import Branch, guidance_branches
+from tests.conftest import calls_of
 
 
 def pictures(count: int, size: tuple[int, int] = (52, 42)) -> list[Image.Image]:
@@ -112,6 +116,64 @@ def test_sources_of_their_own_for_every_row(tiny_pipeline: FPDMPipeline) -> None
             **options,
         )
         assert torch.allclose(together[row], alone[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(52, 42), (76, 58)])
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_deep_features_of_the_same_latents_change_nothing(
+    pipeline: FPDMPipeline, one_by_one: bool, size: tuple[int, int]
+) -> None:
+    first, *poses = pictures(3, size)
+    conditions = pipeline.encode_poses(pipeline.encode_source(arrays([first])), arrays(poses), size)
+    latents = torch.randn(2, *pipeline.noise_shape(size), generator=torch.Generator().manual_seed(0))
+    inputs = conditions, guidance_branches(2.0, 1.5), latents, torch.tensor(700)
+    plain = pipeline.denoise(*inputs)
+    deep: DeepCache = defaultdict(DeepFeatures)
+    pipeline.save_memory(one_by_one)
+    try:
+        kept = pipeline.denoise(*inputs, deep)
+        with calls_of(pipeline.unet.unet.mid_block) as calls:
+            again = pipeline.denoise(*inputs, deep)
+    finally:
+        pipeline.save_memory(False)
+    assert not calls
+    assert torch.allclose(plain, kept, atol=2e-5)
+    assert torch.allclose(plain, again, atol=2e-5)
+
+
+@pytest.mark.parametrize(("shortcuts", "deep", "rows"), [
+    ({}, 5, [4, 4, 4, 4, 4]),
+    ({"guidance_steps": (1, 3)}, 5, [2, 4, 4, 2, 2]),
+    ({"deep_cache": 2}, 3, [4, 4, 4, 4, 4]),
+    ({"deep_cache": 5, "guidance_steps": (1, None)}, 2, [2, 4, 4, 4, 4]),
+])  # fmt: skip
+def test_shortcuts_leave_out_what_they_say(
+    tiny_pipeline: FPDMPipeline, shortcuts: dict, deep: int, rows: list[int]
+) -> None:
+    source, *poses = pictures(3)
+    conditions = tiny_pipeline.encode_source(arrays([source]))
+    noise = torch.randn(2, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
+    options = {"steps": 5, "solver": "dpm++", "guidance_source": 2.0, "guidance_fusion": 2.0} | shortcuts
+    unet = tiny_pipeline.unet.unet
+    with calls_of(unet.mid_block) as deep_calls, calls_of(unet.conv_in) as calls:
+        tiny_pipeline.generate_latents(conditions, PoseInputs(arrays(poses)), noise, size=(52, 42), **options)
+    assert len(deep_calls) == deep
+    assert calls == rows
+
+
+def test_guidance_at_no_step_is_no_guidance(tiny_pipeline: FPDMPipeline) -> None:
+    source, pose = pictures(2)
+    conditions = tiny_pipeline.encode_source(arrays([source]))
+    noise = torch.randn(1, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
+
+    def latents(weight: float, guided: tuple[int | None, int | None]) -> torch.Tensor:
+        weights = {"guidance_source": weight, "guidance_fusion": weight, "guidance_steps": guided}
+        options = {"size": (52, 42), "steps": 3, "solver": "ddim", **weights}
+        return tiny_pipeline.generate_latents(conditions, PoseInputs(arrays([pose])), noise, **options)
+
+    assert torch.equal(latents(2.0, (0, 0)), latents(1.0, (None, None)))
+    assert torch.equal(latents(2.0, (0, 3)), latents(2.0, (None, None)))
+    assert not torch.allclose(latents(2.0, (1, 2)), latents(2.0, (None, None)), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from signgen.production import load_pipeline
 from signgen.rendering import render
 from signgen.sampling.denoiser import denoise
 from signgen.sampling.guidance import guidance_branches
+from tests.conftest import calls_of
 
 SIZE = (52, 42)
 
@@ -89,6 +90,16 @@ def test_saving_memory_changes_nothing(tiny_pcdm: PCDMPipeline) -> None:
     finally:
         tiny_pcdm.save_memory(False)
     assert np.abs(plain - saving).max() < 1e-4
+
+
+def test_shortcuts_are_those_of_every_system(tiny_pcdm: PCDMPipeline) -> None:
+    frame, options = frames(1)[0], {"source_pose": movement(1), "steps": 3}
+    unguided = np.stack(list(render(tiny_pcdm, frame, movement(2), guidance_source=1.0, **options)))
+    never = np.stack(list(render(tiny_pcdm, frame, movement(2), guidance_source=2.0, guidance_steps=(0, 0), **options)))
+    assert np.array_equal(unguided, never)
+    with calls_of(tiny_pcdm.inpaint.unet.mid_block) as calls:
+        list(render(tiny_pcdm, frame, movement(2), deep_cache=2, **options))
+    assert len(calls) == 2
 
 
 def test_rendering_needs_and_uses_the_sources_own_pose(tiny_pcdm: PCDMPipeline) -> None:

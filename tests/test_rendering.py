@@ -17,6 +17,7 @@ from signgen.models.pose_inputs import PoseInputs
 from signgen.models.presets import PUBLISHED_SCHEDULE
 from signgen.poses import PoseSequence
 from signgen.rendering import render
+from tests.conftest import calls_of
 
 
 def signer(height: int, width: int) -> np.ndarray:
@@ -47,13 +48,9 @@ def test_batches_and_pieces_of_a_video_change_nothing(tiny_pipeline: FPDMPipelin
 
 
 def rows_of_the_denoiser(pipeline: FPDMPipeline, frames: Iterator[np.ndarray]) -> tuple[list[int], np.ndarray]:
-    """How many rows its denoiser was given, call by call, and the frames."""
-    rows: list[int] = []
-    hook = pipeline.unet.unet.conv_in.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
-    try:
+    """How many rows its denoiser is given, call by call, and the frames."""
+    with calls_of(pipeline.unet.unet.conv_in) as rows:
         return rows, np.stack(list(frames))
-    finally:
-        hook.remove()
 
 
 class RoomForThree:

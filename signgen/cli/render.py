@@ -33,6 +33,14 @@ def render(
     guidance_fusion: Annotated[
         float | None, typer.Option(min=0, max=100, help="Weight of the fusion embedding.")
     ] = None,
+    guidance_steps: Annotated[
+        str | None,
+        typer.Option(metavar="A:B", help="Guide these steps alone, from 0, B not included."),
+    ] = None,
+    deep_cache: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Compute deep features at every Nth step alone."),
+    ] = None,
     seed: Seed = 0,
     fps: Annotated[
         float | None, typer.Option(min=1, max=1000, help="Frame rate; poses of another rate are resampled.")
@@ -107,6 +115,7 @@ def render(
     from signgen.video import open_video, read_first_frame
 
     kept, folder = frame_range(frames), model_folder(model)
+    guided = frame_range(guidance_steps or ":", "--guidance-steps")
     check_output(output, inputs=[frame, poses, source_pose, side_by_side])
     picture = read_first_frame(frame)
     sequence, offset = driving_poses(
@@ -145,6 +154,8 @@ def render(
         solver=solver,
         guidance_source=guidance if guidance_source is None else guidance_source,
         guidance_fusion=guidance if guidance_fusion is None else guidance_fusion,
+        guidance_steps=None if guidance_steps is None else (guided.start, guided.stop),
+        deep_cache=deep_cache,
         batch_size=batch_size,
         save_memory=save_memory,
         compile=compile,
@@ -173,9 +184,9 @@ def check_output(output: Path, inputs: list[Path | None]) -> None:
         raise UserError(f"{output} is an input as well; give the output another name")
 
 
-def frame_range(text: str) -> slice:
-    """A:B as a slice. Raises UserError for anything else."""
+def frame_range(text: str, option: str = "--frames") -> slice:
+    """A:B as a slice. Raises UserError for anything else, naming the option."""
     match = re.fullmatch(r"(-?\d{1,9})?:(-?\d{1,9})?", text)
     if not match:
-        raise UserError(f"--frames {text}: expected A:B, such as 10:50, :50 or 10:")
+        raise UserError(f"{option} {text}: expected A:B, such as 10:50, :50 or 10:")
     return slice(*(None if bound is None else int(bound) for bound in match.groups()))

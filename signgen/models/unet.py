@@ -3,6 +3,7 @@
 It is the denoiser of FPDM (stage 2) and, with other input channels and conditions, those of PCDMs (stages 2 and 3).
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
@@ -14,6 +15,13 @@ from torch import Tensor, nn
 
 from signgen.models.attention import SourceAttention, SourceContext, project_tokens
 from signgen.models.positions import sinusoidal_grid
+
+
+@dataclass
+class DeepFeatures:
+    """What the blocks below a UNet's first level make of a batch, kept from one step to be used again at later ones."""
+
+    kept: Tensor | None = None
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
@@ -116,12 +124,14 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         context: SourceContext,
         pose_features: Tensor | None = None,
         fusion: Tensor | None = None,
+        deep: DeepFeatures | None = None,
     ) -> Tensor:
         """Predict noise or velocity (as the scheduler's prediction type says) for latents (B, C, h, w).
 
         Behind the latents' own channels come those of what is known of the picture. timesteps: (B,) or scalar.
         pose_features: (B, width, h, w), zero where dropped. fusion: (B, fusion_dim), zero where dropped: it is dropped
-        before its projection, so the projection of zero still reaches the time embedding.
+        before its projection, so the projection of zero still reaches the time embedding. deep: where it is empty it is
+        filled; where not, only the blocks of the first level are run, on top of what it holds.
         """
         (height, width), patch = latents.shape[-2:], self.config.patch
         latents = F.pixel_unshuffle(F.pad(latents, (0, -width % patch, 0, -height % patch), mode="replicate"), patch)
@@ -135,16 +145,23 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         if self.position_features is not None:
             hidden = hidden + F.interpolate(self.position_features[None], size=hidden.shape[-2:], mode="bilinear")
         skips: tuple[Tensor, ...] = (hidden,)
-        for block in unet.down_blocks:
+        reused = None if deep is None else deep.kept
+        for block in list(unet.down_blocks)[: 1 if reused is not None else None]:
             hidden, residuals = block(hidden, embedding, **_cross(block, context))
             skips += residuals
-        hidden = unet.mid_block(hidden, embedding, **_cross(unet.mid_block, context))
-        for block in unet.up_blocks:
-            count = len(block.resnets)
-            residuals, skips = skips[-count:], skips[:-count]
-            # Odd sizes: each upsampling returns to the exact size that its skip connections have.
-            size = skips[-1].shape[-2:] if skips else None
-            hidden = block(hidden, residuals, embedding, upsample_size=size, **_cross(block, context))
+        *upward, last = unet.up_blocks
+        if reused is None:
+            hidden = unet.mid_block(hidden, embedding, **_cross(unet.mid_block, context))
+            for block in upward:
+                residuals, skips = skips[-len(block.resnets) :], skips[: -len(block.resnets)]
+                # Odd sizes: each upsampling returns to the exact size that its skip connections have.
+                size = skips[-1].shape[-2:]
+                hidden = block(hidden, residuals, embedding, upsample_size=size, **_cross(block, context))
+            if deep is not None:
+                deep.kept = hidden
+        else:
+            hidden = reused
+        hidden = last(hidden, skips[: len(last.resnets)], embedding, **_cross(last, context))
         output = unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
         return F.pixel_shuffle(output, patch)[..., :height, :width]
 

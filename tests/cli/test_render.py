@@ -92,6 +92,11 @@ def test_frames_and_fps_choose_what_is_rendered(cli: Cli, args: Render) -> None:
     assert (result["frames"], result["fps"]) == (10, 50)
 
 
+def test_shortcuts_are_recorded(cli: Cli, args: Render) -> None:
+    result = json.loads(cli(*args("--json", "--guidance-steps", ":2", "--deep-cache", 2, "--steps", 3)).out)
+    assert (result["guidance_steps"], result["deep_cache"], result["steps"]) == ([None, 2], 2, 3)
+
+
 def test_saving_memory_is_passed_on(cli: Cli, args: Render, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
     monkeypatch.setattr(FPDMPipeline, "save_memory", lambda pipeline, on: asked.append(on))
@@ -204,6 +209,8 @@ def test_broken_files_are_one_line_and_leave_nothing(cli: Cli, args: Render, fol
         (["--batch-size", str(10**9)], "'--batch-size'"),
         (["--frames", "3"], "--frames 3: expected A:B"),
         (["--frames", "1:2:3"], "expected A:B"),
+        (["--guidance-steps", "x"], "--guidance-steps x: expected A:B"),
+        (["--deep-cache", "0"], "'--deep-cache'"),
         (["--frames", "a:b"], "expected A:B"),
         (["--frames", "9:12"], "frames 9:12 of 5 poses: none is left"),
         (["--frames", "3:2"], "none is left"),
