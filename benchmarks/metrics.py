@@ -2,26 +2,33 @@
 
     python benchmarks/metrics.py [--frames 400] [--memory-frames 100 10000] [--output metrics.json]
 
-Prints a table and writes JSON. Frames are random blobs of 210x260 in memory: decoding is not measured. Memory is the
-peak of a fresh process that streams that many frames.
+Prints a table and writes JSON. Frames are random blobs of 210x260. The metrics take them from memory; `evaluate` reads
+them from PNG files, with one process and with one for each core. Memory is the peak of a fresh process that evaluates
+so many frames, in clips of 100 (the same files over and over, each time read anew), and of one of its worker processes.
 """
 
 import argparse
 import json
+import math
 import multiprocessing
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
+from signgen.evaluation import ClipPair, Pairing, evaluate_pairs
 from signgen.metrics import DEFAULT_METRICS, METRICS
+from signgen.poses import PoseSequence
 
-HEIGHT, WIDTH, CHUNK = 260, 210, 19
+HEIGHT, WIDTH, CHUNK, CLIP = 260, 210, 19, 100
 
 
 def chunks(frames: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -70,15 +77,39 @@ def rate(run: Callable[[int], None], frames: int) -> float:
     return frames / (time.perf_counter() - start)
 
 
-def peak_memory(frames: int) -> float:
-    """MiB at most, in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_score_and_measure, (frames,))
+def write_clip(folder: Path) -> None:
+    """A clip of CLIP frames: pictures of both sides, and the poses."""
+    for side in ("generated", "reference"):
+        (folder / side).mkdir()
+    keypoints, count = [], 0
+    for generated, reference, points in chunks(CLIP):
+        for a, b in zip(generated.numpy(), reference.numpy(), strict=True):
+            Image.fromarray(a).save(folder / "generated" / f"{count:04}.png")
+            Image.fromarray(b).save(folder / "reference" / f"{count:04}.png")
+            count += 1
+        keypoints.append(points.numpy())
+    np.save(folder / "poses.npy", np.concatenate(keypoints))
 
 
-def _score_and_measure(frames: int) -> float:
-    score(frames)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def evaluate(folder: Path, frames: int, workers: int = 1) -> tuple[float, float, float]:
+    """Seconds, and the peaks in MiB of this process and of the largest of its worker processes (NaN: it has none)."""
+    poses = PoseSequence(np.load(folder / "poses.npy"), (WIDTH, HEIGHT), 25.0, "coco-wholebody-133")
+    names = [str(index) for index in range(-(-frames // CLIP))]
+    pairs = [ClipPair(name, folder / "generated", folder / "reference") for name in names]
+    start = time.perf_counter()
+    evaluate_pairs(Pairing(pairs, [], []), dict.fromkeys(names, poses), workers=workers)
+    seconds = time.perf_counter() - start
+    own, largest = (
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return seconds, own, largest if workers > 1 else math.nan
+
+
+def evaluate_afresh(folder: Path, frames: int, workers: int = 1) -> tuple[float, float, float]:
+    """`evaluate` in a process of its own, whose peak is not that of what ran before."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:  # whose processes may have processes of their own
+        return pool.submit(evaluate, folder, frames, workers).result()
 
 
 def main() -> None:
@@ -93,13 +124,22 @@ def main() -> None:
     for name in DEFAULT_METRICS:
         speeds[name] = rate(lambda frames, name=name: score_one(name, frames), options.frames)
     speeds["default set"] = rate(score, options.frames)
-    memory = {frames: peak_memory(frames) for frames in options.memory_frames}
+    memory: dict[str, dict[str, float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_clip(Path(folder))
+        for workers in sorted({1, torch.get_num_threads()}):
+            for frames in options.memory_frames:
+                seconds, own, largest = evaluate_afresh(Path(folder), frames, workers)
+                memory[f"{frames} frames, {workers} at once"] = {"own": own} | (
+                    {"worker": largest} if workers > 1 else {}
+                )
+            speeds[f"evaluate, {workers} at once"] = frames / seconds
 
     print(f"frames of {WIDTH}x{HEIGHT}, {torch.get_num_threads()} threads")
     for name, speed in speeds.items():
         print(f"{name:28}{speed:8.1f} frames/s")
-    for frames, peak in memory.items():
-        print(f"{f'peak of {frames} frames':28}{peak:8.0f} MiB")
+    for case, peaks in memory.items():
+        print(f"{case:28}" + ", ".join(f"{who} {peak:.0f} MiB" for who, peak in peaks.items()))
     result = {"threads": torch.get_num_threads(), "frames_per_second": speeds, "peak_mib": memory}
     options.output.write_text(json.dumps(result, indent=2))
 

@@ -14,6 +14,7 @@ from signgen.errors import UserError
 from signgen.files import atomic_folder
 from signgen.fpdm import FPDMPipeline
 from signgen.framing import frame_picture, poses_on_picture
+from signgen.models.card import adapted_card, write_card
 from signgen.models.location import model_folder
 from signgen.models.presets import Preset, preset
 from signgen.poses import PoseSequence, write_poses
@@ -26,21 +27,6 @@ from signgen.training.stages import assemble
 
 # What is trained and its number of steps -> where its numbers go.
 Reports = Callable[[str, int], Report]
-
-CARD = """---
-license: other
-library_name: diffusers
-tags: [sign-language, pose-to-video, fpdm]
----
-
-# {name}
-
-{model}, adapted to one person from {count} frames of one clip by `signgen adapt`: {decoder} steps of the decoder and
-{denoiser} of the denoiser, {batch} frames each.
-
-It renders that person. Use and share it, and what it renders, with their consent only, and show what is generated as
-generated. Other people come out as mixtures with them.
-"""
 
 
 @dataclass(frozen=True)
@@ -125,17 +111,13 @@ def adapt(
         settings.log_every, settings.checkpoint_every = 5, 50
         settings.hands = settings.face = 3.0
         train_or_resume(kind, settings, reports(settings.folder.name, settings.steps))
-    card = CARD.format(
-        name=output.name,
-        model=model,
-        count=len(frames),
-        decoder=effort.decoder,
-        denoiser=effort.denoiser,
-        batch=effort.batch_size,
+    training = (
+        f"{effort.decoder} steps of the decoder and {effort.denoiser} of the denoiser, {effort.batch_size} frames each"
     )
     with atomic_folder(output) as unfinished:
+        card = adapted_card(name=output.name, model=Path(model).name, frames=len(frames), training=training)
+        write_card(unfinished, card)
         assemble(denoiser.folder / "model", decoder.folder / "model", unfinished)
-        (unfinished / "README.md").write_text(card)
     shutil.rmtree(work)
     return output
 

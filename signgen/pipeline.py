@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from signgen.errors import UserError
-from signgen.models.folder import load_components
+from signgen.models.folder import forget_places, load_components
 from signgen.models.location import model_folder
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs
@@ -44,6 +44,11 @@ class SignerPipeline(DiffusionPipeline, ABC):
         Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
         """
         return cls(**load_components(cls, model_folder(path_or_name), dtype))
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        """As diffusers' own, with nothing in it about where on this machine parts were loaded from."""
+        super().save_pretrained(save_directory, **options)
+        forget_places(Path(save_directory))
 
     @classmethod
     def without_weights(cls, path_or_name: str | Path) -> "Self":

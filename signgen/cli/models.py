@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
 import typer
@@ -16,12 +17,18 @@ app = typer.Typer(help="The models at hand.")
 
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
-    """List the embedded models."""
+    """List the embedded models, their licences and what they were trained on."""
+    from signgen.models.card import read_card
     from signgen.models.location import embedded_models, model_folder
 
-    found = {name: _size(model_folder(name)) for name in embedded_models()}
-    text = "\n".join(f"{name}  {size / 2**20:.1f} MiB" for name, size in found.items())
-    report({"models": [{"name": name, "bytes": size} for name, size in found.items()]}, as_json, text)
+    folders = {name: model_folder(name) for name in embedded_models()}
+    found = {name: (_size(folder), read_card(folder)) for name, folder in folders.items()}
+    lines = [
+        f"{name}  {size / 2**20:.1f} MiB, licence {card.licence}; data: {' '.join(card.data.split()).partition('. ')[0]}"
+        for name, (size, card) in found.items()
+    ]
+    models = [{"name": name, "bytes": size} | asdict(card) for name, (size, card) in found.items()]
+    report({"models": models}, as_json, "\n".join(lines))
 
 
 @app.command()
@@ -30,7 +37,8 @@ def info(
     flops: Annotated[bool, typer.Option("--flops", help="Count its arithmetic: per part, video and frame.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Describe a model: its parts, their parameters, its picture size and sampling defaults."""
+    """Describe a model: licence, data and limits as its card states them, parts, parameters, sampling defaults."""
+    from signgen.models.card import read_card
     from signgen.models.location import model_folder
     from signgen.provenance import model_hash
 
@@ -39,6 +47,7 @@ def info(
     parts = {path.name: _part(path) for path in sorted(folder.iterdir()) if path.is_dir()}
     settings = {key: value for key, value in index.items() if not key.startswith("_") and key not in parts}
     result = {"model": model, "folder": str(folder), "sha256": model_hash(folder), "parts": parts} | settings
+    card = asdict(read_card(folder))
     lines = [f"{key}: {value}" for key, value in result.items() if key != "parts"]
     lines += [
         f"{name}: {part['class']}, {part['parameters']:,} parameters, {part['bytes'] / 2**20:.1f} MiB"
@@ -48,7 +57,8 @@ def info(
         counts = _flops(folder)
         result["flops"] = counts
         lines += ["", *(f"{key}: {_list(values)}" for key, values in counts.items())]
-    report(result, as_json, "\n".join(lines))
+    lines += [f"\n{key}:\n{indent(value, '  ')}" for key, value in card.items()]
+    report(result | {"card": card}, as_json, "\n".join(lines))
 
 
 def _flops(folder: Path) -> dict[str, dict[str, float]]:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from signgen.errors import UserError
 from signgen.files import atomic_folder
 from signgen.fpdm import FPDMPipeline
+from signgen.models.card import converted_card, write_card
 from signgen.models.checkpoint_file import StoredTensor, read_checkpoint
-from signgen.models.folder import without_progress_bars
+from signgen.models.folder import save_model
 from signgen.models.presets import PAPER, Preset
 
 # Prefix in the checkpoint -> component and prefix there. The longest prefix that fits counts.
@@ -81,11 +82,9 @@ def convert_fpdm(checkpoint: Path, output: Path, config: Path | None = None) -> 
         tensors = {_stage_2_name(name): tensor for name, tensor in tensors.items()}
     report = Conversion()
     states = _sort(tensors, report)
-    with atomic_folder(output) as temporary, without_progress_bars():
-        if stage_1:
-            filled(sizes.build_fusion, states, "fusion").save_pretrained(temporary)
-        else:
-            _pipeline(sizes, states).save_pretrained(temporary)
+    with atomic_folder(output) as temporary:
+        save_model(filled(sizes.build_fusion, states, "fusion") if stage_1 else _pipeline(sizes, states), temporary)
+        write_card(temporary, converted_card(temporary, name=output.name, checkpoints=[checkpoint], system="FPDM"))
     return report
 
 

@@ -26,6 +26,21 @@ def without_progress_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def save_model(model: Any, folder: Path) -> None:
+    """Save a network or a pipeline as a folder that does not say where on this machine its parts came from."""
+    with without_progress_bars():
+        model.save_pretrained(folder)
+    forget_places(folder)
+
+
+def forget_places(folder: Path) -> None:
+    """Remove `_name_or_path`, the place a part was loaded from, which diffusers and transformers write on saving."""
+    for path in (*folder.glob("*.json"), *folder.glob("*/*.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and content.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def model_index(folder: Path) -> dict[str, Any]:
     """What a model folder says it holds: its class, components and settings. Raises UserError where it is damaged."""
     try:

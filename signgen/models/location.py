@@ -28,7 +28,7 @@ def model_folder(path_or_name: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(str(path_or_name), allow_patterns=["*.json", "*.safetensors"]))
+        return Path(snapshot_download(str(path_or_name), allow_patterns=["*.json", "*.safetensors", "README.md"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
         raise UserError(
             f"model {str(path_or_name)!r} is no folder here and could not be fetched from the hub "

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from signgen.errors import UserError
 from signgen.files import atomic_folder
 from signgen.models.base_weights import BASES, load_base
+from signgen.models.card import converted_card, write_card
 from signgen.models.checkpoint_file import StoredTensor
 from signgen.models.conversion import Conversion, checkpoint_tensors, filled
-from signgen.models.folder import without_progress_bars
+from signgen.models.folder import save_model
 from signgen.models.pcdm_presets import PAPER, PCDMPreset
 from signgen.pcdm import PCDMPipeline
 
@@ -96,11 +97,10 @@ def convert_pcdm(
         report.used += len(state)
     if len(networks) not in (1, len(STAGES)):
         raise UserError(f"here are the stages {' and '.join(networks)}: give all three, or one")
-    with atomic_folder(output) as temporary, without_progress_bars():
-        if len(networks) == 1:
-            next(iter(networks.values())).save_pretrained(temporary)
-        else:
-            _pipeline(sizes, networks, parts or {}).save_pretrained(temporary)
+    with atomic_folder(output) as temporary:
+        single = len(networks) == 1
+        save_model(next(iter(networks.values())) if single else _pipeline(sizes, networks, parts or {}), temporary)
+        write_card(temporary, converted_card(temporary, name=output.name, checkpoints=checkpoints, system="PCDMs"))
     return report
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from signgen.errors import UserError
 from signgen.models.autoencoder import latent_size, posterior, reconstruct
-from signgen.models.folder import load_component
+from signgen.models.folder import load_component, save_model
 from signgen.models.pixels import to_frames, to_images
 from signgen.training.objective import Batch, Objective, picture_grid, picture_loss, region_weights
 from signgen.training.settings import TrainingSettings
@@ -83,4 +83,4 @@ class AutoencoderObjective(Objective):
     def save(self, folder: Path) -> None:
         if not self.settings.freeze_encoder:
             self.vae.register_to_config(scaling_factor=float(self.power.rsqrt()))
-        self.vae.save_pretrained(folder)
+        save_model(self.vae, folder)

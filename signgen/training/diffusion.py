@@ -12,7 +12,7 @@ from signgen.fpdm import FPDMPipeline
 from signgen.models.autoencoder import encode, latent_size
 from signgen.models.base_weights import CLIP_SOURCE_ENCODER, copy_weights, load_base
 from signgen.models.conditions import EMBEDDINGS, condition_embedding, fusion_embedding, keep_rows, source_hidden
-from signgen.models.folder import load_component, without_progress_bars
+from signgen.models.folder import load_component, save_model
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
@@ -184,5 +184,4 @@ class DiffusionObjective(DenoisingObjective):
         return sampled_pictures(self.pipeline(), batch, self.noise(batch["noise"]))
 
     def save(self, folder: Path) -> None:
-        with without_progress_bars():
-            self.pipeline().save_pretrained(folder)
+        save_model(self.pipeline(), folder)

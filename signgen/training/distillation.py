@@ -28,7 +28,7 @@ from signgen.errors import UserError
 from signgen.fpdm import STARTS, FPDMPipeline
 from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
-from signgen.models.folder import without_progress_bars
+from signgen.models.folder import save_model
 from signgen.models.pixels import resize, to_drawings, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.sampling.solvers import SOLVERS
@@ -217,5 +217,4 @@ class DistillationObjective(Objective):
         return sampled_pictures(self.assemble(), batch, batch["noise"].view(-1, *self.latent_shape))
 
     def save(self, folder: Path) -> None:
-        with without_progress_bars():
-            self.assemble().save_pretrained(folder)
+        save_model(self.assemble(), folder)

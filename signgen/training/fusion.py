@@ -13,6 +13,7 @@ from torch.distributed.nn.functional import all_gather
 from signgen.errors import UserError
 from signgen.models.base_weights import copy_weights, load_base
 from signgen.models.conditions import fusion_embedding
+from signgen.models.folder import save_model
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import TrainingSettings
 
@@ -102,4 +103,4 @@ class FusionObjective(Objective):
         return None
 
     def save(self, folder: Path) -> None:
-        self.fusion.save_pretrained(folder)
+        save_model(self.fusion, folder)

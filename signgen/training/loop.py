@@ -21,6 +21,7 @@ from signgen.data.pair_lists import read_pair_list
 from signgen.errors import UserError
 from signgen.files import atomic_folder, atomic_path
 from signgen.flops import PRECISIONS, device_flops
+from signgen.models.card import trained_card, write_card
 from signgen.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from signgen.training.log import TrainingLog
 from signgen.training.objective import Batch, Objective
@@ -28,6 +29,11 @@ from signgen.training.settings import OptimizerSettings, TrainingSettings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Report = Callable[[int, dict[str, float]], None]
+# Settings of the several trainings that name what a model began with or is made with.
+STARTS = (
+    "fine_tune teacher autoencoder fusion image_encoder prior inpaint "
+    "pretrained_unet pretrained_source_encoder pretrained_encoder pretrained_prior"
+).split()
 
 
 def learning_rate(settings: OptimizerSettings, step: int, steps: int) -> float:
@@ -213,6 +219,25 @@ class Trainer:
         save_checkpoint(self.checkpoint_folder, self.step, self.state())
         with self.averaged(), atomic_folder(self.settings.folder / "model") as temporary:
             self.objective.save(temporary)
+            write_card(temporary, self.card(temporary))
+
+    def card(self, folder: Path) -> str:
+        """The card of the model that was saved as `folder`."""
+        settings, data = self.settings, self.settings.data
+        batch = settings.batch_size * settings.accumulation * self.accelerator.num_processes
+        training = (
+            f"Trained for {self.step:,} of {settings.steps:,} steps of {batch} pairs, at a learning rate of "
+            f"{settings.optimizer.learning_rate:g} ({settings.optimizer.decay}), in {settings.precision}, with seed "
+            f"{settings.seed}."
+        )
+        starts = {name.replace("_", " "): getattr(settings, name, "") for name in STARTS}
+        return trained_card(
+            folder,
+            name=settings.folder.resolve().name,
+            training=training,
+            corpora=[f"{root} ({data.split})" for root in data.roots],
+            starts={what: where for what, where in starts.items() if where not in ("", "???")},
+        )
 
     def run(self, report: Report) -> None:
         """Train to the last step, the time limit or a signal; what was reached is checkpointed in every case."""

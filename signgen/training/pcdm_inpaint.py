@@ -12,7 +12,7 @@ from signgen.models.autoencoder import downscale, latent_size
 from signgen.models.base_weights import copy_weights, load_base, load_image_encoder
 from signgen.models.canvas import canvas_drawings, canvas_latents, known_part
 from signgen.models.conditions import keep_rows, picture_embedding, source_hidden
-from signgen.models.folder import load_component, without_progress_bars
+from signgen.models.folder import load_component, save_model
 from signgen.models.pcdm_presets import PCDMPreset, pcdm_preset
 from signgen.models.pixels import CLIP_STATISTICS, resize, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs, point_shares
@@ -154,8 +154,7 @@ class InpaintObjective(DenoisingObjective):
         return None if self.prior is None else sample_pipeline(self.pipeline(), batch, self.size)
 
     def save(self, folder: Path) -> None:
-        with without_progress_bars():
-            self.pipeline().save_pretrained(folder)
+        save_model(self.pipeline(), folder)
 
 
 def sample_pipeline(pipeline: PCDMPipeline, batch: Batch, size: tuple[int, int]) -> np.ndarray:

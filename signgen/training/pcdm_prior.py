@@ -14,6 +14,7 @@ from transformers import CLIPVisionModelWithProjection
 from signgen.data import PairDataset, open_corpus
 from signgen.models.base_weights import load_base, load_image_encoder
 from signgen.models.conditions import keep_rows, picture_embedding
+from signgen.models.folder import save_model
 from signgen.models.pcdm_presets import PCDMPreset, pcdm_preset
 from signgen.models.pose_inputs import point_shares
 from signgen.models.prior import PosePrior
@@ -117,4 +118,4 @@ class PriorObjective(DenoisingObjective):
         return None
 
     def save(self, folder: Path) -> None:
-        self.prior.save_pretrained(folder)
+        save_model(self.prior, folder)

@@ -11,7 +11,7 @@ from signgen.errors import UserError
 from signgen.models.autoencoder import encode, latent_size
 from signgen.models.base_weights import copy_weights, load_base
 from signgen.models.conditions import keep_rows, source_hidden
-from signgen.models.folder import without_progress_bars
+from signgen.models.folder import save_model
 from signgen.models.pcdm_presets import PCDMPreset, pcdm_preset
 from signgen.models.pixels import CLIP_STATISTICS, resize, to_images
 from signgen.pcdm import PCDMPipeline
@@ -111,5 +111,4 @@ class RefineObjective(DenoisingObjective):
         return None
 
     def save(self, folder: Path) -> None:
-        with without_progress_bars():
-            self.pipeline().save_pretrained(folder)
+        save_model(self.pipeline(), folder)

@@ -8,7 +8,8 @@ import torch
 from diffusers import AutoencoderKL
 
 from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import load_component, without_progress_bars
+from signgen.models.card import CARD, assembled_card, write_card
+from signgen.models.folder import load_component, save_model
 from signgen.training.loop import Report
 
 FPDM_STAGES = ("autoencoder", "fusion", "diffusion")
@@ -78,8 +79,9 @@ def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
 
 
 def assemble(diffusion: Path, decoder: Path, output: Path) -> None:
-    """Save a trained pipeline with a decoder that was trained apart, in half precision."""
+    """Save a trained pipeline with a decoder that was trained apart, in half precision. A card that is there stays."""
     pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
     pipeline.register_modules(vae=load_component(AutoencoderKL, decoder, torch.float16))
-    with without_progress_bars():
-        pipeline.save_pretrained(output)
+    save_model(pipeline, output)
+    if (diffusion / CARD).exists():
+        write_card(output, assembled_card(diffusion, decoder))

@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from signgen.errors import UserError
 from signgen.fpdm import FPDMPipeline
+from signgen.models.folder import save_model
 from signgen.models.location import model_folder
 
 
@@ -27,6 +28,17 @@ def test_a_saved_pipeline_renders_the_same(tiny_pipeline: FPDMPipeline, folder: 
     again = FPDMPipeline.from_pretrained(folder)
     assert again.config.sampling == tiny_pipeline.config.sampling
     assert np.allclose(tiny_pipeline(source, [pose]).frames, again(source, [pose]).frames, atol=1e-5)
+
+
+def test_a_saved_folder_does_not_say_where_its_parts_came_from(folder: Path, tmp_path: Path) -> None:
+    again = FPDMPipeline.from_pretrained(folder)  # now diffusers knows a place of every part
+    again.save_pretrained(tmp_path / "again")
+    save_model(again.vae, tmp_path / "vae")
+    save_model(again.source_encoder, tmp_path / "source_encoder")
+    written = list(tmp_path.rglob("*.json"))
+    assert len(written) > 10
+    assert not [path for path in written if str(tmp_path) in path.read_text() or "_name_or_path" in path.read_text()]
+    FPDMPipeline.from_pretrained(tmp_path / "again")
 
 
 def test_nothing_but_safetensors_is_written(folder: Path) -> None:

@@ -1,0 +1,146 @@
+"""Model cards: README.md of a model folder, which says what it was made of, what it may be used for, what it cannot do.
+
+What signgen cannot know, such as a licence, the cards that it writes leave open, in words: their maker fills it in.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+CARD = "README.md"
+UNKNOWN = "not stated"
+# Headings under which a card speaks of these.
+DATA, LIMITS, CONSENT = "Data", "What it cannot do", "Licence and consent"
+
+TEXT = """---
+license: {licence}
+library_name: diffusers
+tags: [sign-language, pose-to-video]
+---
+
+# {name}
+
+{what}
+
+## Data
+
+{data}
+
+## What it cannot do
+
+{limits}
+
+## Licence and consent
+
+{consent}
+"""
+
+UNMEASURED = """\
+Not measured: `signgen evaluate` and `signgen benchmark` tell, best on signers and sentences that it was not trained on.
+It shows what its data show; expect people, clothes, framings and movements unlike them to come out worse."""
+OPEN_LICENCE = """\
+Not stated by who made it: the licence follows from the data's and from that of the models it began with. State it
+here before the model is passed on. If the data show people, the model can show them: use and share it, and what it
+renders, with their consent only, and show what is generated as generated."""
+
+LIKENESS = """It renders that person. Use and share it, and what it renders, with their consent only, and show what is
+generated as generated."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says; UNKNOWN where it does not."""
+
+    licence: str = UNKNOWN
+    data: str = UNKNOWN
+    limits: str = UNKNOWN
+    consent: str = UNKNOWN
+
+
+def read_card(folder: Path) -> Card:
+    """The card of a model folder, nothing known where there is none or it cannot be understood."""
+    try:
+        text = (folder / CARD).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return Card()
+    front, body = re.fullmatch(r"(?:---\n(.*?)\n---\n)?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    try:
+        fields = yaml.safe_load(front or "")
+    except yaml.YAMLError:
+        fields = None
+    licence = fields.get("license") if isinstance(fields, dict) else None
+    parts = re.split(r"^## +(.+?) *$", body, flags=re.MULTILINE)
+    sections = {heading: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
+    found = (sections.get(heading) or UNKNOWN for heading in (DATA, LIMITS, CONSENT))
+    return Card(str(licence) if licence else UNKNOWN, *found)
+
+
+def write_card(folder: Path, text: str) -> None:
+    """Write a card, unless the folder has one already."""
+    if not (folder / CARD).exists():
+        (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def trained_card(
+    folder: Path, *, name: str, training: str, corpora: Iterable[str], starts: Mapping[str, str | Path]
+) -> str:
+    """The card of what a training saved as `folder`.
+
+    training: how long and how, a sentence. corpora: their folders. starts: what it began with, by what each is:
+    folders, hub ids or embedded models. Of folders the last names are given only.
+    """
+    names = [Path(corpus).name for corpus in corpora]
+    data = f"The training pairs are of {', '.join(names)}."
+    if starts:
+        begun = (f"{what} {_place(where)}" for what, where in starts.items())
+        data += f" It holds what these had learnt before, from data that their own cards state: {', '.join(begun)}."
+    what = f"{_class_name(folder)} of signgen. {training}"
+    return TEXT.format(licence="unknown", name=name, what=what, data=data, limits=UNMEASURED, consent=OPEN_LICENCE)
+
+
+def assembled_card(model: Path, decoder: Path) -> str:
+    """The card of a model whose decoder was trained apart, from the cards of both folders."""
+    heading = f"\n## {LIMITS}\n"
+    text = (model / CARD).read_text(encoding="utf-8")
+    return text.replace(heading, f"\nIts decoder was trained apart. {read_card(decoder).data}\n{heading}", 1)
+
+
+def converted_card(folder: Path, *, name: str, checkpoints: Iterable[Path], system: str) -> str:
+    """The card of a conversion of published checkpoints of `system`."""
+    files = ", ".join(path.name for path in checkpoints)
+    return TEXT.format(
+        licence="unknown",
+        name=name,
+        what=f"{_class_name(folder)} of signgen, converted from {files}, a training of {system}: the same weights.",
+        data=f"That of the checkpoint: see what its authors say. signgen added none; {system}'s paper names its own.",
+        limits=UNMEASURED,
+        consent=OPEN_LICENCE,
+    )
+
+
+def adapted_card(*, name: str, model: str, frames: int, training: str) -> str:
+    """The card of a model that was adapted to one person."""
+    return TEXT.format(
+        licence="other",
+        name=name,
+        what=f"{model}, adapted to one person by `signgen adapt`: {training}.",
+        data=f"{frames} frames of one clip of that person; before that, what the card of {model} states.",
+        limits="Other people come out as mixtures with that person. The limits of the model it began with remain.",
+        consent=LIKENESS,
+    )
+
+
+def _place(where: str | Path) -> str:
+    return "/".join(Path(where).parts[-2:]) if Path(where).is_dir() else str(where)
+
+
+def _class_name(folder: Path) -> str:
+    for path in (folder / "model_index.json", folder / "config.json"):
+        if path.exists():
+            content = json.loads(path.read_text())
+            return str(content.get("_class_name") or content["architectures"][0])
+    raise FileNotFoundError(f"{folder} holds no model")
