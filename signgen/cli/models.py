@@ -24,7 +24,7 @@ def list_models(as_json: Json = False) -> None:
     folders = {name: model_folder(name) for name in embedded_models()}
     found = {name: (_size(folder), read_card(folder)) for name, folder in folders.items()}
     lines = [
-        f"{name}  {size / 2**20:.1f} MiB, licence {card.licence}; data: {' '.join(card.data.split()).partition('. ')[0]}"
+        f"{name}  {size / 2**20:.1f} MiB, licence {card.licence}; data: {_first_sentence(card.data)}"
         for name, (size, card) in found.items()
     ]
     models = [{"name": name, "bytes": size} | asdict(card) for name, (size, card) in found.items()]
@@ -59,6 +59,10 @@ def info(
         lines += ["", *(f"{key}: {_list(values)}" for key, values in counts.items())]
     lines += [f"\n{key}:\n{indent(value, '  ')}" for key, value in card.items()]
     report(result | {"card": card}, as_json, "\n".join(lines))
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split()).partition(". ")[0]
 
 
 def _flops(folder: Path) -> dict[str, dict[str, float]]:

@@ -12,6 +12,14 @@ from signgen.poses.raw import Sequences, select
 from signgen.video import VideoReader, open_video
 
 
+def no_such_split(root: Path, split: str | None, splits: Sequence[str]) -> UserError:
+    """The error for a split that a corpus does not have, or that was not named."""
+    there = ", ".join(splits) or "none"
+    if split is None:
+        return UserError(f"{root}: which split? Add --split, or split= to a configuration; there is {there}")
+    return UserError(f"{root}: no split {split!r} here; there is {there}")
+
+
 @dataclass(frozen=True)
 class Clip:
     """One signed utterance: where its frames and its poses lie, and what is said in it."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signgen.data.corpus import Clip, Corpus
+from signgen.data.corpus import Clip, Corpus, no_such_split
 from signgen.data.deepfashion_lists import (
     PicturePair,
     picture_key,
@@ -100,8 +100,8 @@ def is_deepfashion(root: Path) -> bool:
 
 def open_deepfashion(root: Path, split: str | None) -> Corpus:
     """Lists the garments of one split, sorted by key. Raises UserError if it has neither a list nor pairs."""
-    if split not in SPLITS:
-        raise UserError(f"{root}: DeepFashion has no split {split!r}; choose one of {', '.join(SPLITS)}")
+    if split is None or split not in SPLITS:
+        raise no_such_split(root, split, SPLITS)
     pictures = next((root / place for place in PICTURE_PLACES if (root / place).is_dir()), root / "img")
     keys = _split_keys(root, split)
     poses, spellings = _pose_place(root, keys)

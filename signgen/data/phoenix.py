@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from signgen.data.annotations import Annotation, read_annotations
-from signgen.data.corpus import Clip, Corpus
+from signgen.data.corpus import Clip, Corpus, no_such_split
 from signgen.data.folder import pose_file_in
 from signgen.data.labels import GZIP_MAGIC, read_labels
 from signgen.errors import UserError
@@ -45,8 +45,8 @@ def open_phoenix(root: Path, split: str | None) -> Corpus:
     Frames and poses that are not there are listed where they are expected; `signgen data check` finds them.
     Raises UserError if there is neither a table nor a label pickle of this split.
     """
-    if split not in SPLITS:
-        raise UserError(f"{root}: Phoenix-2014T has no split {split!r}; choose one of {', '.join(SPLITS)}")
+    if split is None or split not in SPLITS:
+        raise no_such_split(root, split, list(SPLITS))
     for home in _homes(root):
         if table := _table(home, split):
             return _corpus(home, split, read_annotations(table))

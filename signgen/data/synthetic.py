@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from signgen.data.annotations import read_annotations
-from signgen.data.corpus import Clip, Corpus
-from signgen.errors import UserError
+from signgen.data.corpus import Clip, Corpus, no_such_split
 
 
 def is_synthetic(root: Path) -> bool:
@@ -15,8 +14,8 @@ def is_synthetic(root: Path) -> bool:
 def open_synthetic(root: Path, split: str | None) -> Corpus:
     """Lists the clips of one split in its table's order. Raises UserError if the split does not exist."""
     splits = sorted(table.name.removesuffix(".corpus.csv") for table in root.glob("*.corpus.csv"))
-    if split not in splits:
-        raise UserError(f"{root}: no split {split!r} here; there is {', '.join(splits) or 'none'}")
+    if split is None or split not in splits:
+        raise no_such_split(root, split, splits)
     keypoints = root / "keypoints" / f"{split}.npz"
     return Corpus(
         tuple(

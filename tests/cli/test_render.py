@@ -299,12 +299,17 @@ def test_models_are_listed_and_described(
     shutil.copytree(model, tmp_path / "mini")
     monkeypatch.setattr(model_folder, "EMBEDDED", tmp_path)
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
-    assert json.loads(cli("models", "list", "--json").out) == {"models": [{"name": "mini", "bytes": size}]}
-    assert cli("models", "list").out == f"mini  {size / 2**20:.1f} MiB\n"
+    (found,) = json.loads(cli("models", "list", "--json").out)["models"]
+    assert (found["name"], found["bytes"], found["licence"]) == ("mini", size, "not stated")
+    assert cli("models", "list").out == f"mini  {size / 2**20:.1f} MiB, licence not stated; data: not stated\n"
     result = json.loads(cli("models", "info", "mini", "--json").out)
     assert result["sha256"] == model_hash(model)
     assert result["picture_size"] == [52, 42]
     assert set(result["parts"]) == {"fusion", "scheduler", "source_encoder", "unet", "vae"}
+    (tmp_path / "mini" / "README.md").write_text("---\nlicense: mit\n---\n# mini\n\n## Data\n\nTwo clips. No more.\n")
+    assert "licence mit; data: Two clips\n" in cli("models", "list").out
+    assert "data:\n  Two clips. No more.\n\nlimits:\n  not stated" in cli("models", "info", "mini").out
+    assert json.loads(cli("models", "info", "mini", "--json").out)["card"]["licence"] == "mit"
     assert "unet: ConditionalUNet" in cli("models", "info", model).out
     assert cli("models", "info", "minni").err.startswith("signgen: unknown model 'minni'")
 

@@ -68,7 +68,7 @@ def test_slices_are_corpora(small_corpus: Path) -> None:
     ("root", "split", "layout", "message"),
     [
         ("", "test", "auto", "no split 'test'.*train"),
-        ("", None, "auto", "no split None.*train"),
+        ("", None, "auto", r"which split\? Add --split.*there is train"),
         ("nowhere", "train", "auto", "nowhere.*no such corpus folder"),
         ("", "train", "phoenix", "unknown corpus layout 'phoenix'.*synthetic-signers"),
         ("keypoints", None, "auto", "no clips here"),
