@@ -14,7 +14,7 @@ from torch import Tensor
 from signgen.metrics.averages import AveragedMetric, Quantity
 from signgen.metrics.hand_estimators import JOINTS, MIDDLE_KNUCKLE, HandEstimator, MediaPipeHands
 from signgen.metrics.hands import MIDDLE_KNUCKLES, hand_patches, hand_present, patch_corners, patch_size
-from signgen.poses.skeletons import HAND_NAMES
+from signgen.poses.skeletons import HAND_NAMES, LEFT_HAND, RIGHT_HAND
 
 PARTS = {"wrist": slice(0, 1)} | {
     name: slice(1 + 4 * finger, 5 + 4 * finger)
@@ -45,17 +45,22 @@ def find_hands(frames: Tensor, keypoints: Tensor, estimator: HandEstimator) -> T
     return torch.from_numpy(points)
 
 
-def jitter(hands: Tensor) -> Tensor:
-    """Size of the acceleration, in pixels per frame squared, of joints found in three frames running.
+def driving_hands(keypoints: Tensor) -> Tensor:
+    """The driving pose's own points of both hands, float64 (F, 2, 21, 2), NaN where it has none."""
+    hands = keypoints[:, LEFT_HAND.start : RIGHT_HAND.stop].cpu().double().unflatten(1, (2, JOINTS))
+    return hands[..., :2].where(hands[..., 2:] > 0, torch.nan)
 
-    (F, hands, 21, 2), NaN where not found -> (joints,).
+
+def jitter(hands: Tensor) -> Tensor:
+    """Size of the joints' acceleration, in pixels per frame squared: (F, hands, 21, 2) -> (F - 2, hands, 21).
+
+    NaN where a joint is not known in three frames running.
     """
-    acceleration = (hands[2:] - 2 * hands[1:-1] + hands[:-2]).norm(dim=-1)
-    return acceleration[~acceleration.isnan()]
+    return (hands[2:] - 2 * hands[1:-1] + hands[:-2]).norm(dim=-1)
 
 
 class HandPE(AveragedMetric):
-    """Distance of hand points, share of hands found, and hand jitter beside the reference's own."""
+    """Distance of hand points, share of hands found, and hand jitter beside the driving pose's and the reference's."""
 
     needs_keypoints = True
 
@@ -72,6 +77,7 @@ class HandPE(AveragedMetric):
                 ),
                 Quantity("hands-found", "hands found near the reference's middle knuckle", "higher", "", "hand"),
                 Quantity("hands-found-reference", "the same in the reference", "", "", "hand"),
+                Quantity("hand-jitter-excess", "hand-jitter minus the driving pose's", "nearer to 0", "px", "joint"),
                 Quantity("hand-jitter", "mean acceleration of the joints", "", "px", "joint"),
                 Quantity("hand-jitter-reference", "the same of the reference", "", "px", "joint"),
             )
@@ -79,17 +85,20 @@ class HandPE(AveragedMetric):
         self.new_clip()
 
     def new_clip(self) -> None:
-        self._before = torch.zeros(2, 0, 2, JOINTS, 2, dtype=torch.float64)  # generated, reference; last two frames
+        # The last two frames of generated, reference and driving hands.
+        self._before = torch.zeros(3, 0, 2, JOINTS, 2, dtype=torch.float64)
 
     def measure(self, generated: Tensor, reference: Tensor, keypoints: Tensor | None) -> dict[str, Tensor]:
         assert keypoints is not None  # update has checked
         present = hand_present(keypoints, *reference.shape[1:3]).cpu()
         hands = torch.stack([find_hands(f, keypoints, self.estimator) for f in (generated, reference)])
+        driving = driving_hands(keypoints)
         difference = hands[0] - hands[1]
         difference = difference[~difference.isnan().flatten(2).any(-1)]  # (hands found in both, 21, 2)
-        run = torch.cat([self._before, hands], 1)
+        run = torch.cat([self._before, torch.cat([hands, driving[None]])], 1)
         self._before = run[:, -2:]
-        ours, theirs = (jitter(frames) for frames in run)
+        ours, theirs, wanted = (jitter(frames) for frames in run)
+        jitters = {"hand-jitter-excess": ours - wanted, "hand-jitter": ours, "hand-jitter-reference": theirs}
         found, found_reference = (~clip[present][:, 0, 0].isnan() for clip in hands)
         by_joint = {
             f"hand-pe-{name}": difference[:, joints].norm(dim=-1) for name, joints in (PARTS | SINGLE_JOINTS).items()
@@ -99,6 +108,5 @@ class HandPE(AveragedMetric):
             "hand-pe-l1": difference.abs().sum(-1),
             "hands-found": found,
             "hands-found-reference": found_reference,
-            "hand-jitter": ours,
-            "hand-jitter-reference": theirs,
+            **{name: values[~values.isnan()] for name, values in jitters.items()},
         }

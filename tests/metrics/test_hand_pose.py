@@ -112,7 +112,16 @@ def test_jitter_is_the_acceleration(points: Tensor) -> None:
     assert (found["hand-jitter"], found["hand-jitter-reference"]) == (2, 0)
     gap = torch.zeros(5, 2, 21, 2)
     gap[2] = torch.nan
-    assert len(jitter(gap)) == 0
+    assert jitter(gap).isnan().all()
+
+
+def test_jitter_beyond_the_driving_poses_is_excess(points: Tensor) -> None:
+    frames = clip_with_hands(*[[(30 + i % 2, 40)] for i in range(4)])
+    assert np.isnan(score((frames, frames, torch.zeros_like(points)))["hand-jitter-excess"])
+    points[:, 91:112] = points[:, 100:101]
+    assert score((frames, frames, points))["hand-jitter-excess"] == 2
+    points[1::2, 91:112, 1] += 3
+    assert score((frames, frames, points))["hand-jitter-excess"] == -4
 
 
 def test_batches_do_not_matter(points: Tensor) -> None:
