@@ -1,20 +1,25 @@
 """What each way to render faster or steadier costs: scores and speed on a corpus's dev split, one table.
 
-    python benchmarks/shortcuts.py mini ../shared/data/synthetic-signers [--clips 4] [--rows default ...]
+    python benchmarks/shortcuts.py MODEL ../shared/data/synthetic-signers [--clips 4] [--rows default ...]
 
 Every row renders the same clips with the same weights from their first frames; frame 0, the source, is left out of the
-scores. `published` is FPDM's procedure as published. The guided rows have the published guidance weights and differ by
-solver and steps. Rows that are there already are kept: delete a folder to render it anew (its speed is then measured,
-too). Prints a table and writes shortcuts.json.
+scores. `published` is FPDM's procedure as published. The guided rows have the published guidance weights; they differ
+in solver, steps, precision, in which steps are guided and in how often deep features are computed. They say something
+of a model that samples in many steps: for a distilled student, such as `mini`, they are not what it was trained for.
+Speed is of rendering alone, without the pictures' files. Rows that are there already are kept, with their speed: delete
+a folder to render it anew. Prints a table and writes shortcuts.json.
 """
 
 import argparse
 import json
 import math
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from published import GUIDANCE, published
 from rich.console import Console
@@ -22,9 +27,9 @@ from rich.table import Table
 
 from signgen.benchmark.rows import Row, copied, rendered, write_row
 from signgen.benchmark.run import CorpusPoses
-from signgen.data import Corpus, open_corpus
+from signgen.data import Corpus, DrivenClip, open_corpus
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Pairing, Protocol, evaluate_pairs
+from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
 from signgen.models.location import model_folder
 from signgen.production import load_pipeline
 from signgen.provenance import model_hash
@@ -37,7 +42,14 @@ UNGUIDED = {"guidance_source": 1.0, "guidance_fusion": 1.0}
 OPTIONS: dict[str, dict[str, Any]] = {
     "ddpm 20, guided": {"steps": 20, "solver": "ddpm", **GUIDED},
     "ddim 20, guided": {"steps": 20, "solver": "ddim", **GUIDED},
-    "dpm++ 10, guided": {"steps": 10, "solver": "dpm++", **GUIDED},
+    "ddim 20, guided, bfloat16": {"steps": 20, "solver": "ddim", **GUIDED},
+    "ddim 20, guided 0:10": {"steps": 20, "solver": "ddim", **GUIDED, "guidance_steps": (0, 10)},
+    "ddim 20, guided 5:15": {"steps": 20, "solver": "ddim", **GUIDED, "guidance_steps": (5, 15)},
+    "ddim 20, guided, deep cache 2": {"steps": 20, "solver": "ddim", **GUIDED, "deep_cache": 2},
+    "ddim 20, guided, deep cache 3": {"steps": 20, "solver": "ddim", **GUIDED, "deep_cache": 3},
+    "dpm++ 12, guided": {"steps": 12, "solver": "dpm++", **GUIDED},
+    "dpm++ 8, guided": {"steps": 8, "solver": "dpm++", **GUIDED},
+    "unipc 12, guided": {"steps": 12, "solver": "unipc", **GUIDED},
     "unipc 8, guided": {"steps": 8, "solver": "unipc", **GUIDED},
     "ddim 4": {"steps": 4, "solver": "ddim", **UNGUIDED},
     "ddim 2": {"steps": 2, "solver": "ddim", **UNGUIDED},
@@ -49,7 +61,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
 ROWS = ("copied", "published", *OPTIONS)
 
 
-def makers(folder: Path, names: list[str]) -> dict[str, Row]:
+class Stopwatch:
+    """The time that a row's frames take to make."""
+
+    def __init__(self, row: Row) -> None:
+        self.row, self.frames, self.seconds = row, 0, 0.0
+
+    def __call__(self, clip: DrivenClip) -> Iterator[np.ndarray]:
+        start = time.perf_counter()
+        for frame in self.row(clip):
+            self.seconds += time.perf_counter() - start
+            self.frames += 1
+            yield frame
+            start = time.perf_counter()
+
+
+def makers(folder: Path, names: Sequence[str]) -> dict[str, Row]:
     """The rows of these names."""
     pipelines = {dtype: load_pipeline(folder, "auto", dtype) for dtype in (torch.float32, torch.bfloat16)}
     found: dict[str, Row] = {
@@ -62,38 +89,51 @@ def makers(folder: Path, names: list[str]) -> dict[str, Row]:
     return {name: found[name] for name in names}
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Row -> score -> value."""
+def measured(
+    arguments: argparse.Namespace, names: Sequence[str], metrics: Sequence[str]
+) -> Iterator[tuple[str, Evaluation, float]]:
+    """Each row's name, scores and frames a second."""
     clips = tuple(open_corpus([arguments.corpus], "dev"))
     corpus = Corpus(clips[:: max(1, len(clips) // arguments.clips)][: arguments.clips])
-    folder, result = model_folder(arguments.model), {}
-    for name, row in makers(folder, arguments.rows).items():
-        place = arguments.output / name.replace(", ", "-").replace(" ", "-")
+    folder = model_folder(arguments.model)
+    for name, row in makers(folder, names).items():
+        place = arguments.output / name.replace(", ", "-").replace(" ", "-").replace(":", "-")
         made_with = {"row": name, "clips": [clip.name for clip in corpus], "model_sha256": model_hash(folder)}
-        speed = write_row(row, corpus, place, made_with)
+        timed, speed = Stopwatch(row), place / "speed.json"
+        write_row(timed, corpus, place, made_with)
+        if timed.frames:
+            speed.write_text(json.dumps(timed.frames / timed.seconds))
         pairing = Pairing([ClipPair(clip.name, place / clip.name, clip.frames) for clip in corpus], [], [])
-        scores = evaluate_pairs(pairing, CorpusPoses(corpus), Protocol(start=1), metrics=METRICS)
-        result[name] = {score: scores[score] for score in SHOWN} | {"frames/s": speed}
-        print(name, {score: round(value, 3) for score, value in result[name].items()}, file=sys.stderr, flush=True)
-    return result
+        scores = evaluate_pairs(pairing, CorpusPoses(corpus), Protocol(start=1), metrics=metrics)
+        yield name, scores, json.loads(speed.read_text())
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """What this benchmark and `steadiness.py`, which shares its rows, are asked."""
+    found = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("model")
+    found.add_argument("corpus")
+    found.add_argument("--clips", type=int, default=4, help="evenly spread over the split")
+    found.add_argument("--output", type=Path, default=Path("out/shortcuts"))
+    return found
 
 
 def main() -> None:
     """Parse the command line, measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
-    parser.add_argument("corpus")
-    parser.add_argument("--clips", type=int, default=4, help="evenly spread over the split")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
-    parser.add_argument("--output", type=Path, default=Path("out/shortcuts"))
-    arguments = parser.parse_args()
+    asked = parser(__doc__)
+    asked.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    arguments = asked.parse_args()
+    result: dict[str, dict[str, float]] = {}
     try:
-        result = measure(arguments)
+        for name, scores, speed in measured(arguments, arguments.rows, METRICS):
+            result[name] = {score: scores[score] for score in SHOWN} | {"frames/s": speed}
+            shown = {score: round(value, 3) for score, value in result[name].items()}
+            print(name, shown, file=sys.stderr, flush=True)
     except UserError as error:
         sys.exit(f"{error}")
     table = Table("", *SHOWN, "frames/s")
-    for name, scores in result.items():
-        table.add_row(name, *("" if math.isnan(value) else f"{value:.3f}" for value in scores.values()))
+    for name, values in result.items():
+        table.add_row(name, *("" if math.isnan(value) else f"{value:.3f}" for value in values.values()))
     Console(width=160).print(table)
     (arguments.output / "shortcuts.json").write_text(json.dumps(result, indent=2) + "\n")
 
