@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from signgen.device import usable_device
 from signgen.errors import UserError
 from signgen.files import atomic_path
 from signgen.flops import device_flops, fastest_dtype, peak_memory, pipeline_flops
@@ -137,15 +138,8 @@ def load_pipeline(folder: Path, device: str, dtype: torch.dtype | None = None) -
 
     Raises UserError for a device that is not there.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"device {device!r} cannot be used here: {reason}") from error
-    chosen = dtype or fastest_dtype(torch.device(device))
-    return pipeline_class(folder).from_pretrained(folder, dtype=chosen).to(device)
+    place = usable_device(device)
+    return pipeline_class(folder).from_pretrained(folder, dtype=dtype or fastest_dtype(place)).to(place)
 
 
 class Driving:

@@ -15,6 +15,7 @@ from signgen.benchmark.rows import Progress, Row, copied, reconstructed, rendere
 from signgen.benchmark.settings import BenchmarkSettings
 from signgen.config import to_yaml
 from signgen.data import Corpus, open_corpus
+from signgen.device import usable_device
 from signgen.errors import UserError
 from signgen.evaluation import (
     ClipPair,
@@ -112,7 +113,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
     corpus = open_clips(settings)
     poses, output = CorpusPoses(corpus), Path(settings.output)
     pairings, speeds, sampling = render_rows(settings, corpus, progress)
-    device = _metric_device(settings.device)
+    device = str(usable_device(settings.device))
     rows, files = {}, (settings.weights, settings.fid_against)
     for name, pairing in pairings.items():
         rows[name] = evaluate_pairs(
@@ -204,7 +205,3 @@ def pair_with(clips: Mapping[str, Path], corpus: Corpus) -> Pairing:
 
 def _scoring(progress: Progress, name: str, clips: Iterable[Any], total: int) -> Iterable[Any]:
     return progress(clips, total, f"Scoring {name}")
-
-
-def _metric_device(device: str) -> str:
-    return device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"

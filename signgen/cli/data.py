@@ -101,10 +101,11 @@ def features(
     if output.suffix.lower() != ".npz":
         raise UserError(f"{output}: the output is an archive of numpy; give a name that ends in .npz")
     corpus = _open(root, split, layout)
+    from signgen.device import usable_device
     from signgen.evaluation.corpus_features import write_corpus_features
     from signgen.metrics import FID
 
-    metric = FID(variant=network, weights=weights).to(device)
+    metric = FID(variant=network, weights=weights).to(usable_device(device))
     count = write_corpus_features(
         output, corpus, metric, parse_size(size), lambda clips, total: track(clips, total, "Features", "clips")
     )

@@ -56,24 +56,28 @@ def evaluate(
         int | None,
         typer.Option(min=1, metavar="N", help="Processes that score; without it one per core for many clips."),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ..., auto.")] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Score generated clips against reference clips, every number with its protocol."""
     if html is not None and (html.suffix.lower() != ".html" or html.is_dir()):
         raise UserError(f"{html}: the report is a page; give a name that ends in .html")
+    if per_clip is not None and per_clip.is_dir():
+        raise UserError(f"{per_clip} is a folder; give the name of a file")
+    from signgen.device import usable_device
     from signgen.evaluation import MetricFiles, Protocol, default_workers, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
 
     names = tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else DEFAULT_METRICS
+    place = str(usable_device(device))
     pairing = pair_clips(generated, reference)
     result = evaluate_pairs(
         pairing,
         poses,
         Protocol(start, resize),
-        metrics=[name.strip() for name in names],
-        device=device,
-        workers=default_workers(len(pairing.pairs), device) if workers is None else min(workers, len(pairing.pairs)),
+        metrics=[name.strip() for name in names if name.strip()],
+        device=place,
+        workers=default_workers(len(pairing.pairs), place) if workers is None else min(workers, len(pairing.pairs)),
         progress=lambda clips, total: track(clips, total, "evaluate", "clips"),
         rows=rows,
         speakers=None if speakers is None else read_speakers(speakers),
@@ -91,7 +95,7 @@ def describe(result: "Evaluation") -> str:
     """The table, and what was left out."""
     frames = sum(clip.frames for clip in result.clips)
     lines = [
-        f"{len(result.clips)} {'clip' if len(result.clips) == 1 else 'clips'}, {frames} frames "
+        f"{_counted(len(result.clips), 'clip')}, {_counted(frames, 'frame')} "
         f"({result.protocol['frames']}) of {', '.join(result.protocol['sizes'])}; "
         f"resizing: {result.protocol['resizing']}",
         "",
@@ -115,6 +119,10 @@ def describe(result: "Evaluation") -> str:
             some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
             lines.append(f"not paired: {len(names)} {side} clips: {some}")
     return "\n".join(lines)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def read_speakers(path: Path) -> dict[str, str]:

@@ -48,6 +48,9 @@ def test_errors_are_one_line(clips, tmp_path: Path, capsys) -> None:
         [*clips, "--metrics", "sim"],
         [*clips, "--poses", str(tmp_path / "none.npz")],
         [*clips, "--from", "4"],
+        [*clips, "--device", "abacus"],
+        [*clips, "--per-clip", str(tmp_path)],
+        [*clips, "--metrics", ","],
     ):
         assert main(["evaluate", *arguments]) == 2
         captured = capsys.readouterr()
