@@ -1,14 +1,18 @@
 """How fast signgen renders, beside the published procedure on the same weights, in one process and by turns.
 
-    python benchmarks/speed.py [--model mini] [--size paper] [--device cuda] [--dtype bfloat16] [--output speed.json]
+    python benchmarks/speed.py                    # mini, some 6 minutes on two cores
+    python benchmarks/speed.py --size paper --rows published exact few --frames 1 --steps 2 --rounds 1 --no-warm-up
+    python benchmarks/speed.py --size paper --device cuda --dtype bfloat16 --few-steps 4 [--steps 10]
 
 published: FPDM's procedure as published (`benchmarks/published.py`), DDPM with 20 steps. exact: signgen's shortcuts
-that change nothing, the same solver, steps and guidance. default: the model's own sampling defaults. few: a distilled
-student's steps, one branch. Each row's rate is the median over rounds; a ratio is the median of the rounds' ratios,
-for rounds see the same machine. Beside it: the ratio that the number of floating-point operations allows, counted on
-the meta device; the operations a second as a share of what a large matrix product reaches here; and peak memory.
+that change nothing; the same solver, steps, guidance and batches. default: the model's own sampling defaults. few: a
+distilled student's steps, one branch. Each row's rate is the median over rounds; a ratio is the median of the rounds'
+ratios, for rounds see the same machine. Beside it: the ratio that the number of floating-point operations allows,
+counted on the meta device; the operations a second as a share of what a large matrix product reaches here; and peak
+memory, of the device's tensors on CUDA, of the whole process elsewhere.
 
-`--size paper` has random weights in the published geometry, which take as long as trained ones.
+What the weights are makes no difference to time: `--size` takes random ones, and 20 guided steps of a distilled student
+take as long as its teacher's. The published geometry on a CPU is a matter of minutes a frame: one frame, two steps.
 """
 
 import argparse
@@ -35,6 +39,7 @@ from signgen.rendering import render
 from signgen.video import read_image
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "signgen" / "assets" / "example"
+ROWS = ("published", "exact", "default", "few")
 Rendering = Callable[[int], Iterator[np.ndarray]]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -50,13 +55,15 @@ def rows(pipeline: FPDMPipeline, arguments: argparse.Namespace) -> dict[str, tup
         "few": {"steps": arguments.few_steps, "solver": "ddim", **unguided},
     }
 
-    def ours(sampling: dict[str, Any]) -> Rendering:
-        return lambda count: render(pipeline, frame, poses[:count], batch_size=arguments.batch_size, **sampling)
+    def ours(name: str) -> Rendering:
+        batch_size = BATCH if name == "exact" else arguments.batch_size
+        return lambda count: render(pipeline, frame, poses[:count], batch_size=batch_size, **options[name])
 
     found: dict[str, tuple[Rendering, dict[str, Any]]] = {
         "published": (lambda count: published(pipeline, frame, poses[:count], arguments.steps), {})
     }
-    return found | {name: (ours(sampling), sampling) for name, sampling in options.items()}
+    found |= {name: (ours(name), sampling) for name, sampling in options.items()}
+    return {name: found[name] for name in ("published", *(row for row in arguments.rows if row != "published"))}
 
 
 def flops_per_frame(name: str, sampling: dict[str, Any], empty: FPDMPipeline, frames: int, steps: int) -> float:
@@ -99,10 +106,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         empty = FPDMPipeline.without_weights(arguments.model)
     table = rows(pipeline, arguments)
     frames = dict.fromkeys(table, arguments.frames) | {"published": min(arguments.frames, arguments.slow_frames)}
-    frames["exact"] = frames["published"]
+    if "exact" in table:
+        frames["exact"] = frames["published"]
     for name, (rendering, _) in table.items():
         if arguments.warm_up:
-            seconds(rendering, min(frames[name], arguments.batch_size), device)
+            seconds(rendering, min(frames[name], 2), device)
     times: dict[str, list[float]] = {name: [] for name in table}
     peaks = dict.fromkeys(table, 0)
     for _ in range(arguments.rounds):
@@ -138,8 +146,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32")
     parser.add_argument("--frames", type=int, default=32)
-    parser.add_argument("--slow-frames", type=int, default=10, help="frames of the two rows with many steps")
-    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--slow-frames", type=int, default=BATCH, help="frames of `published` and `exact`")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS, metavar="ROW", help="beside `published`")
+    parser.add_argument("--batch-size", type=int, help="of `default` and `few`; by default signgen's own")
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of the published procedure and `exact`")
     parser.add_argument("--few-steps", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
@@ -161,7 +170,7 @@ def main() -> None:
             f"{row['share_of_limit']:.0%}",
             f"{row['peak_memory_mib']:.0f}",
         )
-    Console().print(table, f"limit: {result['limit_gflops']:.0f} GFLOP/s, {result['threads']} threads")
+    Console(width=100).print(table, f"limit: {result['limit_gflops']:.0f} GFLOP/s, {result['threads']} threads")
     arguments.output.write_text(json.dumps(result, indent=2) + "\n")
 
 
