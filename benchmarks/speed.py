@@ -104,13 +104,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         pipeline = FPDMPipeline.from_pretrained(arguments.model, dtype=dtype).to(device)
         empty = FPDMPipeline.without_weights(arguments.model)
+    if arguments.compile:
+        pipeline.compile()
     table = rows(pipeline, arguments)
     frames = dict.fromkeys(table, arguments.frames) | {"published": min(arguments.frames, arguments.slow_frames)}
     if "exact" in table:
         frames["exact"] = frames["published"]
     for name, (rendering, _) in table.items():
         if arguments.warm_up:
-            seconds(rendering, min(frames[name], 2), device)
+            seconds(rendering, frames[name] if arguments.compile else min(frames[name], 2), device)
     times: dict[str, list[float]] = {name: [] for name in table}
     peaks = dict.fromkeys(table, 0)
     for _ in range(arguments.rounds):
@@ -152,6 +154,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="steps of the published procedure and `exact`")
     parser.add_argument("--few-steps", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--compile", action="store_true", help="as `signgen render --compile`, of every row")
     parser.add_argument("--warm-up", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--output", type=Path, default=Path("speed.json"))
     arguments = parser.parse_args()
