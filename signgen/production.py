@@ -81,6 +81,8 @@ def produce(
         if keep_stages is not None:
             if not isinstance(pipeline, PCDMPipeline):
                 raise UserError(f"{model} has no stages to keep: only PCDMs have")
+            if compile:  # what fills the last batch would be kept, too
+                raise UserError("stages are not kept of a compiled model: leave out --compile or --keep-stages")
             pipeline.keep = StageFolder(keep_stages)
         start = time.monotonic()
         frames = render(pipeline, picture, poses, source_pose=source_pose, seed=seed, **options)

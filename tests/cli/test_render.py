@@ -97,11 +97,12 @@ def test_shortcuts_are_recorded(cli: Cli, args: Render) -> None:
     assert (result["guidance_steps"], result["deep_cache"], result["steps"]) == ([None, 2], 2, 3)
 
 
-def test_saving_memory_is_passed_on(cli: Cli, args: Render, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+def test_saving_memory_and_compiling_are_passed_on(cli: Cli, args: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
     monkeypatch.setattr(FPDMPipeline, "save_memory", lambda pipeline, on: asked.append(on))
-    assert cli(*args()).status == cli(*args("--save-memory")).status == 0
-    assert asked == [False, True]
+    monkeypatch.setattr(FPDMPipeline, "compile", lambda pipeline: asked.append("compile"))
+    assert cli(*args()).status == cli(*args("--save-memory", "--compile")).status == 0
+    assert asked == [False, True, "compile"]
 
 
 def test_a_video_serves_as_first_frame(cli: Cli, args: Render) -> None:

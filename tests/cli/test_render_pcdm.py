@@ -36,6 +36,13 @@ def test_the_sources_pose_is_read_and_stages_are_kept(cli: Cli, command: list[st
     assert Image.open(tmp_path / "stages" / "000002.png").size == (42, 52)
 
 
+def test_stages_are_not_kept_of_a_compiled_model(cli: Cli, command: list[str], tmp_path: Path) -> None:
+    given = ["--source-pose", tmp_path / "poses.npz", "--keep-stages", tmp_path / "stages", "--compile"]
+    run = cli(*command, *given)
+    assert run.status == 2
+    assert "leave out --compile or --keep-stages" in run.err
+
+
 def test_other_systems_have_no_stages_to_keep(
     cli: Cli, command: list[str], tiny_pipeline: FPDMPipeline, tmp_path: Path
 ) -> None:
