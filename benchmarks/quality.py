@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("corpus")
     parser.add_argument("--split", default="dev")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip, for quick comparisons")
     parser.add_argument("--output", type=Path, default=Path("out/quality"))
     parser.add_argument("--rows", nargs="+", default=["copied", "autoencoder", "model"])
     parser.add_argument("--steps", type=int)
@@ -82,7 +83,7 @@ def measure(arguments: argparse.Namespace) -> None:
         "guidance_source": arguments.guidance,
         "guidance_fusion": arguments.guidance,
     }
-    corpus = open_corpus([arguments.corpus], arguments.split)
+    corpus = open_corpus([arguments.corpus], arguments.split)[:: arguments.every]
     folder = model_folder(arguments.model)
     pipeline = load_pipeline(folder, "auto", torch.float32)
     made_with = {"corpus": arguments.corpus, "split": arguments.split, "model_sha256": model_hash(folder)}
