@@ -26,7 +26,7 @@ from signgen.video import VideoWriter
 class Rendered:
     """A clip's media, one entry a file (a video, or pictures in order), and its scores. `error`: why there is none.
 
-    sha256: of the frames, before they are encoded: the encoder's threads make other bytes of equal frames.
+    sha256: of the frames, before they are encoded.
     """
 
     name: str
@@ -62,7 +62,8 @@ class Renderer:
         height, width = frames.shape[1:3]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "clip.mp4")
-            with VideoWriter(path, order.poses.fps, (width, height), provenance(*self.origin, order.seed)) as writer:
+            origin = provenance(*self.origin, order.seed)
+            with VideoWriter(path, order.poses.fps, (width, height), origin, threads=1) as writer:  # exact: same bytes
                 for frame in frames:
                     writer.write(frame)
             return (path.read_bytes(),)
