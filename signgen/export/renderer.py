@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from signgen.batching import BATCH_SIZE
 from signgen.errors import UserError
 from signgen.export.gate import GateKeeper, Scores
 from signgen.export.orders import Order
@@ -43,12 +44,15 @@ class Renderer:
         folder = model_folder(settings.model)
         self.settings = settings
         self.origin = (Path(settings.model).resolve().name, model_hash(folder))
-        self.pipeline = load_pipeline(folder, device, torch.float32)
+        dtype = None if settings.dtype == "auto" else getattr(torch, settings.dtype)
+        self.pipeline = load_pipeline(folder, device, dtype)
         self.gate = GateKeeper(settings.gate)
 
     def render(self, order: Order) -> Rendered:
         """Render one clip. What is wrong with the clip comes back as `error`; a machine's failure is raised."""
-        options: dict[str, Any] = self.settings.rendering | {"seed": order.seed, "batch_size": self.settings.batch_size}
+        # Not as many as there is memory for just now: frames of other batches are rounded otherwise.
+        size = self.settings.batch_size or BATCH_SIZE
+        options: dict[str, Any] = self.settings.rendering | {"seed": order.seed, "batch_size": size}
         try:
             stream = render(self.pipeline, order.picture, order.poses, source_pose=order.source_pose, **options)
             frames = np.stack(list(stream))

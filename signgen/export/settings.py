@@ -9,6 +9,7 @@ from signgen.rendering_settings import RenderingSettings
 MEDIA = ("mp4", "frames")
 FORMATS = ("phoenix", "webdataset", "huggingface")
 ACTIONS = ("mark", "drop")
+DTYPES = ("float32", "bfloat16", "float16", "auto")
 ESTIMATORS = ("none", "mediapipe", "mmpose")
 
 
@@ -92,6 +93,9 @@ class ExportSettings(RenderingSettings):
     signers: Signers = field(default_factory=Signers)
     variations: list[Variation] = field(default_factory=lambda: [Variation("plain")])
     gate: Gate = field(default_factory=Gate)
+    dtype: str = "float32"
+    """Of the networks: float32, bfloat16, float16, or auto: bfloat16 where the device has instructions for it. Faster,
+    but other frames where an export goes on on other devices."""
     fps: float | None = None
     """Frame rate of what is rendered, poses resampled; None: the poses' own."""
     media: str = "mp4"
@@ -105,6 +109,7 @@ class ExportSettings(RenderingSettings):
 
     def __post_init__(self) -> None:
         _check_choice("media", self.media, MEDIA)
+        _check_choice("dtype", self.dtype, DTYPES)
         for name in self.formats:
             _check_choice("formats", name, FORMATS)
         names = [variation.name for variation in self.variations]
@@ -122,7 +127,7 @@ class ExportSettings(RenderingSettings):
     @property
     def content(self) -> dict[str, object]:
         """The settings that change what the rendered clips hold, beside the model; fit for JSON."""
-        names = ("roots", "split", "clips", "speakers", "signers", "variations", "gate", "fps", "media")
+        names = ("roots", "split", "clips", "speakers", "signers", "variations", "gate", "fps", "media", "dtype")
         given = asdict(self)
         return {name: given[name] for name in names} | self.rendering
 

@@ -107,6 +107,19 @@ def test_identical_clips_and_single_ones_have_a_page(write_clip, tmp_path: Path)
     assert "<svg" not in (tmp_path / "one.html").read_text()
 
 
+def test_details_stay_out_of_the_table(write_clip, tmp_path: Path, monkeypatch) -> None:
+    from signgen.metrics import METRICS, HandPE
+    from tests.metrics.test_hand_pose import BrightestPoint
+
+    monkeypatch.setitem(METRICS, "hand-pe", lambda: HandPE(BrightestPoint))
+    pairing = pair_clips(write_clip("a"), write_clip("b", seed=1))
+    written(pairing, tmp_path / "out.html", ("b",), ("hand-pe",))
+    text = (tmp_path / "out.html").read_text()
+    assert "In detail: hand-pe-thumb-1 to hand-pe-little-4" in text
+    assert "<td>hand-pe-index " in text
+    assert "<td>hand-pe-index-1 " not in text
+
+
 def test_a_failure_leaves_the_old_page(write_clip, tmp_path: Path) -> None:
     a = write_clip("a")
     pairing = pair_clips(a, a)

@@ -100,6 +100,21 @@ def test_frames_instead_of_videos(settings: ExportSettings) -> None:
     assert (corpus[0].frames / "images0001.png").is_file()
 
 
+def test_precision_is_a_setting(settings: ExportSettings, tmp_path: Path) -> None:
+    settings.clips, settings.variations = 1, settings.variations[:1]
+    hashes = []
+    for dtype in ("float32", "bfloat16"):
+        settings.dtype, settings.output = dtype, str(tmp_path / dtype)
+        export_corpus(settings)
+        hashes += [row["frames_sha256"] for row in manifest(settings)]
+    assert len(set(hashes)) == 2
+    settings.output = str(tmp_path / "float32")
+    with pytest.raises(UserError, match="made with other settings"):
+        export_corpus(settings)
+    with pytest.raises(UserError, match="dtype: 'float64' is none of"):
+        ExportSettings(output="x", roots=["y"], dtype="float64")
+
+
 def test_the_estimate(settings: ExportSettings) -> None:
     settings.variations = settings.variations[:1]
     found = estimate(settings)
