@@ -66,8 +66,9 @@ class Renderer:
         height, width = frames.shape[1:3]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "clip.mp4")
+            # One thread: the same bytes on machines with other numbers of cores.
             origin = provenance(*self.origin, order.seed)
-            with VideoWriter(path, order.poses.fps, (width, height), origin, threads=1) as writer:  # exact: same bytes
+            with VideoWriter(path, order.poses.fps, (width, height), origin, threads=1) as writer:
                 for frame in frames:
                     writer.write(frame)
             return (path.read_bytes(),)
