@@ -91,7 +91,7 @@ class VideoWriter:
     def _add_stream(self) -> Any:
         width, height = self.size
         # Not x264's macroblock tree: with AVX-512 it reads what happens to lie in memory, and equal frames then make
-        # unequal files. Measured with and without: a sixth more bytes at the same quality setting.
+        # unequal files. Measured with and without: a fifth more bytes at the same quality setting.
         stream = self._container.add_stream("libx264", rate=self._rate, options={"crf": CRF, "mbtree": "0"})
         stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = "yuv420p"
