@@ -258,12 +258,23 @@ def test_what_is_wrong_with_files_is_found_without_torch(folder: Path) -> None:
         assert done.returncode == 2, done.stderr
 
 
+def heed_ctrl_c() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C: these tests, and what they start, may be that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_leaves_nothing(folder: Path, args: Render) -> None:
     np.savez(folder / "long.npz", keypoints=np.ones((5000, 133, 3), np.float32))
     before = sorted(folder.rglob("*"))
     command = [Path(sys.executable).with_name("signgen"), *args(poses="long.npz"), "--steps", "100"]
-    traced = os.environ | {"PYTHONFAULTHANDLER": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=traced) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONFAULTHANDLER": "1"},
+        preexec_fn=heed_ctrl_c,
+    ) as process:
         assert process.stderr
         assert next(line for line in process.stderr if line.startswith("Rendering: "))
         assert list(folder.glob("*.partial"))
