@@ -3,7 +3,7 @@
     python benchmarks/scaling.py [--model mini] [--frames 25 250 2500] [--output scaling.json]
 
 Each length is rendered to an MP4 in a fresh process, whose peak memory is taken, and stands beside the length before.
-Times leave out loading the model. On two cores the three lengths of `mini` take some 6 minutes.
+Times leave out loading the model. On two cores the three lengths of `mini` take some 3 minutes.
 """
 
 import argparse

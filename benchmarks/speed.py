@@ -1,6 +1,6 @@
 """How fast signgen renders, beside the published procedure on the same weights, in one process and by turns.
 
-    python benchmarks/speed.py                    # mini, some 6 minutes on two cores
+    python benchmarks/speed.py                    # mini, some 5 minutes on two cores
     python benchmarks/speed.py --size paper --rows published exact few --frames 1 --steps 2 --rounds 1 --no-warm-up
     python benchmarks/speed.py --size paper --device cuda --dtype bfloat16 --few-steps 4 [--steps 10]
 
