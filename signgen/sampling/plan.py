@@ -25,8 +25,8 @@ def sampling_plan(
 
     guidance_steps: A, B: only steps from A on and before B, counted from 0 as in a slice, are guided; the others run
     the conditioned branch alone. (Guidance on an interval: Kynkaanniemi et al. 2024, arXiv 2404.07724.) deep_cache:
-    deep features are computed at every so manieth step and where the branches change. (DeepCache: Ma et al. 2024, arXiv
-    2312.00858.)
+    deep features are computed at every step that is a multiple of it, and where the branches change. (DeepCache: Ma et
+    al. 2024, arXiv 2312.00858.)
     """
     guided = range(steps)[slice(*guidance_steps)]
     plan: list[Step] = []
