@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,15 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from signgen.adaptation import Effort, adapt
+from signgen.adaptation import Effort, adapt, write_clip
 from signgen.benchmark.rows import Row, copied, rendered, warped, write_row
 from signgen.benchmark.run import CorpusPoses
 from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import first_frame_protocol
 from signgen.errors import UserError
 from signgen.evaluation import ClipPair, Pairing, Protocol, evaluate_pairs
-from signgen.files import atomic_folder
 from signgen.models.location import model_folder
-from signgen.poses import PoseSequence, draw_pose, write_poses
+from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.driving import driving_poses
 from signgen.production import load_pipeline
 from signgen.progress import track
@@ -45,13 +45,7 @@ def held_out_clip(frames: np.ndarray, poses: PoseSequence, first: int, folder: P
     """The first frame, and those from `first` on: what is rendered and scored, as a corpus of one clip."""
     chosen = [0, *range(first, len(frames))]
     if not folder.is_dir():
-        with atomic_folder(folder) as unfinished:
-            (unfinished / "clip").mkdir()
-            for place, index in enumerate(chosen):
-                Image.fromarray(frames[index]).save(unfinished / "clip" / f"{place:06}.png")
-            write_poses(
-                PoseSequence(poses.keypoints[chosen], poses.size, poses.fps, poses.skeleton), unfinished / "clip.npz"
-            )
+        write_clip(frames[chosen], replace(poses, keypoints=poses.keypoints[chosen]), folder)
     return open_corpus(folder)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +79,8 @@ def adapt(
             f"{start} renders in {config.sampling['steps']} steps: distill it first (`signgen train distill`)"
         )
     work = output.with_name(f"{output.name}.{_digest(frames, poses, start, effort)}.work")
-    if not (work / "clip").is_dir():
-        _write_clip(frames, poses, sizes, work / "clip")
+    if not (work / "clip" / "train").is_dir():
+        write_clip(*_framed(frames, poses, sizes), work / "clip" / "train")
     decoder = AutoencoderSettings(
         output=str(work / "decoder"),
         steps=effort.decoder,
@@ -126,17 +126,23 @@ def _optimizer(rate: float, steps: int) -> OptimizerSettings:
     return OptimizerSettings(learning_rate=rate, weight_decay=0.0, warmup=steps // 20, decay="cosine")
 
 
-def _write_clip(frames: Sequence[np.ndarray], poses: PoseSequence, sizes: Preset, folder: Path) -> None:
-    """The clip as the model is shown it when it renders, as a corpus of one clip."""
+def _framed(
+    frames: Sequence[np.ndarray], poses: PoseSequence, sizes: Preset
+) -> tuple[Iterable[np.ndarray], PoseSequence]:
+    """The clip as the model is shown it when it renders."""
     height, width = frames[0].shape[:2]
     placed = poses_on_picture(poses, width=width, height=height)
     framing = frame_picture(frames[0], placed, sizes.picture_size, sizes.sampling["fit"])
+    return map(framing.to_model, frames), framing.poses_to_model(placed)
+
+
+def write_clip(frames: Iterable[np.ndarray], poses: PoseSequence, folder: Path) -> None:
+    """A clip of frames uint8 (H, W, 3) and their poses as a plain folder of clips, which holds it alone."""
     with atomic_folder(folder) as unfinished:
-        pictures = unfinished / "train" / "clip"
-        pictures.mkdir(parents=True)
+        (unfinished / "clip").mkdir()
         for index, frame in enumerate(frames):
-            Image.fromarray(framing.to_model(frame)).save(pictures / f"{index:06}.png")
-        write_poses(framing.poses_to_model(placed), unfinished / "train" / "clip.npz")
+            Image.fromarray(frame).save(unfinished / "clip" / f"{index:06}.png")
+        write_poses(poses, unfinished / "clip.npz")
 
 
 def _digest(frames: Sequence[np.ndarray], poses: PoseSequence, start: Path, effort: Effort) -> str:
