@@ -1,11 +1,11 @@
-"""FPDM and PCDMs side by side: the same data, autoencoder, size of denoiser and arithmetic of training.
+"""FPDM and PCDMs side by side: the same data, autoencoder, parameters and arithmetic of training.
 
     python pipelines/comparison.py CORPUS --work runs/comparison
 
 Rows: FPDM's B6 and B3 (no fusion embedding), PCDMs' stage 2 alone, PCDMs' stages 2 and 3. `--steps` are those of B6;
-every row gets the arithmetic that they take, stages 2 and 3 half of it each. The first stages, FPDM's fusion model and
-PCDMs' prior, are trained before and counted apart. One picture a pose; `--best-of N` keeps, of N, the one most like the
-ground truth, and names itself in the result. What is done is not repeated.
+every row gets the arithmetic that they take, stages 2 and 3 half of it and half of the parameters each. The first
+stages, FPDM's fusion model and PCDMs' prior, are trained before and counted apart. One picture a pose; `--best-of N`
+keeps, of N, the one most like the ground truth, and names itself in the result. What is done is not repeated.
 """
 
 import argparse
@@ -87,7 +87,7 @@ class Comparison:
         return "inpaint", [self.train("pcdm-inpaint", "inpaint", "inpaint", 1, self.prior())]
 
     def pcdm_23(self) -> tuple[str, list[Result]]:
-        first = self.train("pcdm-inpaint", "inpaint", "inpaint-half", 0.5, self.prior())
+        first = self.train("pcdm-inpaint", "inpaint-half", "inpaint-half", 0.5, self.prior())
         pairs = self.work / "pairs.csv"
         if not pairs.exists():
             corpus = open_corpus(self.arguments.corpora, "train")

@@ -1,6 +1,9 @@
-"""The sizes of PCDMs: `tiny` for tests, `mini` beside the embedded FPDM, `paper` as published."""
+"""The sizes of PCDMs: `tiny` for tests, `mini` beside the embedded FPDM, `paper` as published.
 
-from dataclasses import dataclass
+`mini-half` is `mini` with denoisers of half the parameters: its two together have as many as FPDM's one.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 from diffusers import DDIMScheduler
@@ -71,6 +74,13 @@ def _unets(unet: dict[str, Any], **common: Any) -> dict[str, Any]:
     return parts
 
 
+def _narrowed(sizes: Preset, channels: tuple[int, ...], heads: list[int]) -> Preset:
+    """The same with a denoiser of other widths; its pose features end as wide as its first level."""
+    unet_config = sizes.unet["unet_config"] | {"block_out_channels": channels, "attention_head_dim": heads}
+    pose_channels = (*sizes.unet["pose_channels"][:-1], channels[0])
+    return replace(sizes, unet=sizes.unet | {"unet_config": unet_config, "pose_channels": pose_channels})
+
+
 def _like(sizes: Preset, prior: dict[str, Any], prior_steps: int) -> PCDMPreset:
     """PCDMs of parts that FPDM has at that size: its tower embeds pictures.
 
@@ -107,10 +117,12 @@ PAPER = PCDMPreset(
     sampling={"steps": 20, "solver": "unipc", "guidance": 2.0, "prior_steps": 20, "fit": "squash"},
     **_unets(presets.PAPER.unet, source_dim=1536, fusion_dim=1024, dropout=0.0),
 )
-MINI = _like(presets.MINI, {"heads": 4, "head_width": 64, "layers": 4, "pose_hidden": 128, "pose_dim": 256}, 8)
+MINI_PRIOR = {"heads": 4, "head_width": 64, "layers": 4, "pose_hidden": 128, "pose_dim": 256}
+MINI = _like(presets.MINI, MINI_PRIOR, 8)
+MINI_HALF = _like(_narrowed(presets.MINI, (64, 112), [2, 4]), MINI_PRIOR, 8)
 TINY = _like(presets.TINY, {"heads": 2, "head_width": 8, "layers": 1, "pose_hidden": 8, "pose_dim": 8}, 2)
 
-PRESETS: dict[str, PCDMPreset] = {"tiny": TINY, "mini": MINI, "paper": PAPER}
+PRESETS: dict[str, PCDMPreset] = {"tiny": TINY, "mini-half": MINI_HALF, "mini": MINI, "paper": PAPER}
 
 
 def pcdm_preset(name: str) -> PCDMPreset:

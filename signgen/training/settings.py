@@ -60,7 +60,7 @@ class TrainingSettings:
     output: str = "???"
     """Folder of logs, checkpoints and the trained model."""
     model: str = "mini"
-    """Size of the model's parts: tiny, mini or paper."""
+    """Size of the model's parts: tiny, mini or paper, for PCDMs mini-half too."""
     picture_size: str = ""
     """WIDTHxHEIGHT of the pictures; empty: the model size's own."""
     source_size: str = ""

@@ -46,7 +46,7 @@ def test_deepfashion_from_the_pictures_to_the_table(
     assert scores["ssim"]["count"] == 3
 
 
-def test_the_comparison_gives_every_row_the_same_arithmetic(
+def test_the_comparison_gives_every_row_the_same_arithmetic_and_parameters(
     recipe: Recipe,
     small_corpus: Path,  # noqa: F811
     tmp_path: Path,
@@ -65,6 +65,8 @@ def test_the_comparison_gives_every_row_the_same_arithmetic(
     rows = [line for line in out.splitlines() if line.startswith(("FPDM", "PCDM"))]
     assert [row.split("  ")[0] for row in rows] == ["FPDM B6", "FPDM B3", "PCDM stage 2", "PCDM stages 2+3"]
     record = json.loads((tmp_path / "comparison.json").read_text())
+    trained = {name: sum(each["trained"] for each in row["trainings"]) for name, row in record["rows"].items()}
+    assert max(trained.values()) < 1.05 * min(trained.values())
     for row in record["rows"].values():
         spent = sum(training["tflop"] for training in row["trainings"])
         assert 0.6 < spent / record["budget_tflop"] < 1.4  # whole steps
