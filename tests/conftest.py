@@ -1,6 +1,7 @@
 """What all tests share: two torch threads, and the research material where it is present."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 torch.set_num_threads(min(2, torch.get_num_threads()))
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def heed_ctrl_c() -> None:
+    """A shell has what it starts in the background ignore Ctrl-C: these tests, and what they start, may be that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

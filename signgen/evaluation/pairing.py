@@ -75,7 +75,9 @@ def find_clips(root: Path) -> dict[str, Path]:
 
 
 def _clips_below(root: Path) -> Iterator[Path]:
-    for folder, _, files in os.walk(root, followlinks=True):
+    for folder, below, files in os.walk(root, followlinks=True):
+        here = Path(folder).resolve()
+        below[:] = [name for name in below if not here.is_relative_to((here / name).resolve())]  # linked into itself
         paths = [Path(folder, file) for file in files]
         if any(map(is_image, paths)):
             yield Path(folder)

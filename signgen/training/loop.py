@@ -30,7 +30,7 @@ from signgen.training.settings import OptimizerSettings, TrainingSettings
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Report = Callable[[int, dict[str, float]], None]
 # Settings of the several trainings that name what a model began with or is made with.
-STARTS = (
+ORIGINS = (
     "fine_tune teacher autoencoder fusion image_encoder prior inpaint "
     "pretrained_unet pretrained_source_encoder pretrained_encoder pretrained_prior"
 ).split()
@@ -230,7 +230,7 @@ class Trainer:
             f"{settings.optimizer.learning_rate:g} ({settings.optimizer.decay}), in {settings.precision}, with seed "
             f"{settings.seed}."
         )
-        starts = {name.replace("_", " "): getattr(settings, name, "") for name in STARTS}
+        starts = {name.replace("_", " "): getattr(settings, name, "") for name in ORIGINS}
         return trained_card(
             folder,
             name=settings.folder.resolve().name,

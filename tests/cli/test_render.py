@@ -22,6 +22,7 @@ from signgen.provenance import model_hash
 from signgen.sampling.solvers import SOLVERS
 from signgen.video import VideoWriter, open_video, read_image
 from tests.cli.conftest import Cli
+from tests.conftest import heed_ctrl_c
 
 Render = Callable[..., list[str]]
 
@@ -256,11 +257,6 @@ def test_what_is_wrong_with_files_is_found_without_torch(folder: Path) -> None:
             [sys.executable, "-c", script, "render", *replaced, "-o", "out.mp4"], cwd=folder, capture_output=True
         )
         assert done.returncode == 2, done.stderr
-
-
-def heed_ctrl_c() -> None:
-    """A shell has what it starts in the background ignore Ctrl-C: these tests, and what they start, may be that."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_ctrl_c_leaves_nothing(folder: Path, args: Render) -> None:

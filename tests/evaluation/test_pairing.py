@@ -19,6 +19,7 @@ def test_trees_pair_by_name_and_say_what_stays_alone(write_clip, tmp_path: Path)
     (tmp_path / "r" / "b.mp4").touch()
     (tmp_path / "r" / "notes.txt").touch()
     (tmp_path / "g" / "linked").symlink_to(write_clip("elsewhere"), target_is_directory=True)
+    (tmp_path / "g" / "x" / "itself").symlink_to(tmp_path / "g", target_is_directory=True)
     pairing = pair_clips(tmp_path / "g", tmp_path / "r")
     assert [(p.name, p.reference.relative_to(tmp_path).as_posix()) for p in pairing.pairs] == [
         ("b", "r/b.mp4"),

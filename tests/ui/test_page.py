@@ -15,6 +15,7 @@ import pytest
 from signgen.cli.demo import EXAMPLE
 from signgen.video import VideoFile
 from tests.benchmark.conftest import tiny_model  # noqa: F401 (a fixture)
+from tests.conftest import heed_ctrl_c
 
 pytest.importorskip("gradio", reason="Gradio is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -34,7 +35,10 @@ def address(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     options = ["--port", str(port), "--model", str(tiny_model), "--max-megabytes", "1", "--max-frames", "60"]
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
-        [sys.executable, "-c", MAIN, "ui", *options], stdout=subprocess.PIPE, env=environment
+        [sys.executable, "-c", MAIN, "ui", *options],
+        stdout=subprocess.PIPE,
+        env=environment,
+        preexec_fn=heed_ctrl_c,
     ) as page:
         assert page.stdout is not None
         line = page.stdout.readline().decode()
