@@ -251,7 +251,10 @@ class Trainer:
         with _stop_requests() as stop:
             for number, batch in enumerate(loader, start=self.step * settings.accumulation):
                 if speed is None:
-                    speed = Speed(self.objective, batch, accelerator, settings.precision)
+                    with accelerator.autocast():
+                        flops = step_flops(self.objective, batch)
+                    limit = device_flops(accelerator.device, PRECISIONS[settings.precision])
+                    speed = Speed(flops, limit * accelerator.num_processes)
                     if settings.compile:
                         self.objective.compile(dynamic=False)
                 pending.append(self.train_batch(batch, number))
@@ -268,17 +271,17 @@ class Trainer:
                         log.scalars(self.step, values)
                         report(self.step, values)
                 if log and validation and self.step % settings.validate_every == 0:
-                    self.validate(validation, log)
-                    speed.restart()
+                    with speed.paused():
+                        self.validate(validation, log)
                 over = settings.minutes and time.monotonic() - started > 60 * settings.minutes
                 if stop or over:
                     accelerator.set_trigger()
                 stopping = accelerator.check_trigger()
                 if stopping or self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
                     if accelerator.is_main_process:
-                        self.save()
+                        with speed.paused():
+                            self.save()
                     saved = self.step
-                    speed.restart()
                 if stopping:
                     break
         if accelerator.is_main_process and saved != self.step:
@@ -299,20 +302,26 @@ def step_flops(objective: Objective, batch: Batch) -> float:
 
 
 class Speed:
-    """Samples a second since the last measurement, and what share of the device's arithmetic they use."""
+    """Samples a second since the last measurement, and what share of the device's arithmetic they use.
 
-    def __init__(self, objective: Objective, batch: Batch, accelerator: Accelerator, precision: str) -> None:
-        with accelerator.autocast():
-            self.flops = step_flops(objective, batch)
-        self.limit = device_flops(accelerator.device, PRECISIONS[precision]) * accelerator.num_processes
-        self.restart()
+    flops: operations a sample takes; limit: operations a second that the devices are capable of.
+    """
 
-    def restart(self) -> None:
+    def __init__(self, flops: float, limit: float) -> None:
+        self.flops, self.limit = flops, limit
         self.since = time.perf_counter()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done in here is no training, and its time does not count."""
+        start = time.perf_counter()
+        yield
+        self.since += time.perf_counter() - start
+
     def measure(self, samples: int) -> dict[str, float]:
-        rate = samples / (time.perf_counter() - self.since)
-        self.restart()
+        now = time.perf_counter()
+        rate = samples / (now - self.since)
+        self.since = now
         return {"samples_per_second": rate, "flop_utilisation": rate * self.flops / self.limit}
 
 

@@ -16,7 +16,7 @@ from signgen.models.pixels import resize, to_images
 from signgen.training import load_settings
 from signgen.training.checkpoint import checkpoints
 from signgen.training.diffusion import DiffusionObjective
-from signgen.training.loop import learning_rate, make_optimizer
+from signgen.training.loop import Speed, learning_rate, make_optimizer
 from signgen.training.settings import OptimizerSettings
 from tests.training.conftest import CONFIGS, TrainTiny, losses
 
@@ -131,6 +131,16 @@ def test_learning_rates(decay: str, expected: list[float]) -> None:
     settings = OptimizerSettings(learning_rate=1.0, warmup=2, decay=decay, decay_after=4)
     rates = [learning_rate(settings, step, 8) for step in (0, 2, 4, 6, 7)]
     assert rates == pytest.approx(expected, abs=2e-3)
+
+
+def test_what_is_no_training_does_not_count_in_its_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 2.0, 7.0, 9.0, 11.0])
+    monkeypatch.setattr("signgen.training.loop.time.perf_counter", lambda: next(clock))
+    speed = Speed(flops=3.0, limit=24.0)
+    with speed.paused():  # from 2 to 7
+        pass
+    assert speed.measure(16) == {"samples_per_second": 4.0, "flop_utilisation": 0.5}
+    assert speed.measure(16)["samples_per_second"] == 8.0
 
 
 def test_frozen_parts_stay_frozen_and_in_eval_mode(trained_parts: list[str]) -> None:
