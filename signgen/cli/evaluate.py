@@ -25,7 +25,7 @@ def evaluate(
         typer.Option(help="The reference's poses: a file, a file of many clips, or a folder with a file per clip."),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Which metrics; 'all' for all of them.")
+        list[str] | None, typer.Option(metavar="A,B,...", help="Which metrics; 'all' for all of them.")
     ] = None,
     start: Annotated[
         int,
@@ -68,14 +68,16 @@ def evaluate(
     from signgen.evaluation import MetricFiles, Protocol, default_workers, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
 
-    names = tuple(METRICS) if metrics == "all" else metrics.split(",") if metrics else DEFAULT_METRICS
+    chosen = [name.strip() for given in metrics or () for name in given.split(",") if name.strip()]
+    if not metrics or chosen == ["all"]:
+        chosen = list(METRICS if metrics else DEFAULT_METRICS)
     place = str(usable_device(device))
     pairing = pair_clips(generated, reference)
     result = evaluate_pairs(
         pairing,
         poses,
         Protocol(start, resize),
-        metrics=[name.strip() for name in names if name.strip()],
+        metrics=chosen,
         device=place,
         workers=default_workers(len(pairing.pairs), place) if workers is None else min(workers, len(pairing.pairs)),
         progress=lambda clips, total: track(clips, total, "evaluate", "clips"),

@@ -32,10 +32,11 @@ def test_table(clips, capsys) -> None:
 def test_json_poses_and_rows(clips, tmp_path: Path, capsys) -> None:
     np.savez(tmp_path / "poses.npz", keypoints=np.full((4, 133, 3), 20.0))
     arguments = ["--poses", str(tmp_path / "poses.npz"), "--from", "1", "--per-clip", str(tmp_path / "a.csv")]
-    assert main(["evaluate", *clips, *arguments, "--metrics", "ssim, hand-ssim", "--json"]) == 0
+    assert main(["evaluate", *clips, *arguments, "--metrics", "ssim, psnr", "--metrics", "hand-ssim", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert {name: score["count"] for name, score in found["metrics"].items()} == {
         "ssim": 3,
+        "psnr": 3,
         "hand-ssim": 6,
         "hands-present": 6,
     }
