@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from signgen.benchmark.rows import rendered, write_row
+from signgen.benchmark.run import CorpusPoses
 from signgen.data import Corpus, open_corpus
 from signgen.data.frames import fit
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Evaluation, Pairing, evaluate_pairs
+from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
 from signgen.evaluation.tables import table_with_ours
 from signgen.files import atomic_folder, atomic_path
 from signgen.metrics import Retrieval
@@ -64,10 +65,9 @@ def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_
 
 
 def score(corpus: Corpus, folder: Path, metrics: Sequence[str]) -> Evaluation:
-    """Scores of rendered clips against the corpus's own frames."""
+    """Scores of rendered clips against the corpus's own frames, without frame 0, which was given."""
     pairs = [ClipPair(clip.name, folder / clip.name, clip.frames) for clip in corpus]
-    poses = {clip.name: corpus.poses(index) for index, clip in enumerate(corpus)}
-    return evaluate_pairs(Pairing(pairs, [], []), poses, metrics=metrics)
+    return evaluate_pairs(Pairing(pairs, [], []), CorpusPoses(corpus), Protocol(start=1), metrics=metrics)
 
 
 def once(path: Path, measure: Callable[[], Result]) -> Result:
