@@ -24,11 +24,10 @@ from rich.table import Table
 
 from signgen.adaptation import Effort, adapt, write_clip
 from signgen.benchmark.rows import Row, copied, rendered, warped, write_row
-from signgen.benchmark.run import CorpusPoses
+from signgen.benchmark.run import score_row
 from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import first_frame_protocol
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Pairing, Protocol, evaluate_pairs
 from signgen.models.location import model_folder
 from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.driving import driving_poses
@@ -105,8 +104,7 @@ def measure(arguments: argparse.Namespace) -> None:
     record |= {"nearest_pose_pixels": nearest_pose(poses, first), "rows": {}}
     for name, (row, sha) in makers.items():
         write_row(row, corpus, output / "rows" / name, {"clip": str(arguments.clip), "model_sha256": sha})
-        pairing = Pairing([ClipPair("clip", output / "rows" / name / "clip", corpus[0].frames)], [], [])
-        result = evaluate_pairs(pairing, CorpusPoses(corpus), Protocol(start=1), metrics=METRICS)
+        result = score_row(output / "rows" / name, corpus, METRICS)
         record["rows"][name] = result.to_dict()
         table.add_row(name, *(f"{result[metric]:.3f}" for metric in METRICS))
     Console().print(table)

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 
 from signgen.benchmark.rows import Row, copied, reconstructed, rendered, write_row
-from signgen.benchmark.run import CorpusPoses
+from signgen.benchmark.run import score_row
 from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import DrivenClip, first_frame_protocol
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
+from signgen.evaluation import Evaluation
 from signgen.models.location import model_folder
 from signgen.poses import draw_pose
 from signgen.production import load_pipeline
@@ -96,8 +96,7 @@ def measure(arguments: argparse.Namespace) -> None:
     for name in arguments.rows:
         row = arguments.output / name
         speed = write_row(makers[name], corpus, row, made_with | options)
-        pairing = Pairing([ClipPair(clip.name, row / clip.name, clip.frames) for clip in corpus], [], [])
-        result = evaluate_pairs(pairing, CorpusPoses(corpus), Protocol(start=1), metrics=METRICS)
+        result = score_row(row, corpus, METRICS)
         record["rows"][name] = {"frames_per_second": speed, **result.to_dict()}
         table.add_row(name, *(f"{result[metric]:.3f}" for metric in METRICS), f"{speed:.1f}")
         if name == "model":

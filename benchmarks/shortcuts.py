@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from signgen.benchmark.rows import Row, copied, rendered, write_row
-from signgen.benchmark.run import CorpusPoses
+from signgen.benchmark.run import score_row
 from signgen.data import Corpus, DrivenClip, open_corpus
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
+from signgen.evaluation import Evaluation
 from signgen.models.location import model_folder
 from signgen.production import load_pipeline
 from signgen.provenance import model_hash
@@ -103,9 +103,7 @@ def measured(
         write_row(timed, corpus, place, made_with)
         if timed.frames:
             speed.write_text(json.dumps(timed.frames / timed.seconds))
-        pairing = Pairing([ClipPair(clip.name, place / clip.name, clip.frames) for clip in corpus], [], [])
-        scores = evaluate_pairs(pairing, CorpusPoses(corpus), Protocol(start=1), metrics=metrics)
-        yield name, scores, json.loads(speed.read_text())
+        yield name, score_row(place, corpus, metrics), json.loads(speed.read_text())
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

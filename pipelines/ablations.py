@@ -11,18 +11,17 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from signgen.benchmark.rows import rendered, write_row
-from signgen.benchmark.run import CorpusPoses
+from signgen.benchmark.run import score_row
 from signgen.data import Corpus, open_corpus
 from signgen.data.frames import fit
 from signgen.errors import UserError
-from signgen.evaluation import ClipPair, Evaluation, Pairing, Protocol, evaluate_pairs
 from signgen.evaluation.tables import table_with_ours
 from signgen.files import atomic_folder, atomic_path
 from signgen.metrics import Retrieval
@@ -62,12 +61,6 @@ def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_
         sought = sources if by_source else fusion(sources, fusion_embedding(fusion, torch.from_numpy(drawings)))
         ranks.update(sought, embedded[1:])
     return {name: float(value) for name, value in ranks.compute().items()}
-
-
-def score(corpus: Corpus, folder: Path, metrics: Sequence[str]) -> Evaluation:
-    """Scores of rendered clips against the corpus's own frames, without frame 0, which was given."""
-    pairs = [ClipPair(clip.name, folder / clip.name, clip.frames) for clip in corpus]
-    return evaluate_pairs(Pairing(pairs, [], []), CorpusPoses(corpus), Protocol(start=1), metrics=metrics)
 
 
 def once(path: Path, measure: Callable[[], Result]) -> Result:
@@ -115,7 +108,7 @@ class Ablations:
         model = self.train("diffusion", row, f"fusion={fusion}")
         pipeline, folder = load_pipeline(model, "auto", torch.float32), self.work / row / "rendered"
         write_row(rendered(pipeline, seed=settings.seed), self.test, folder, {"model_sha256": model_hash(model)})
-        scores = score(self.test, folder, self.metrics)
+        scores = score_row(folder, self.test, self.metrics)
         return {name: value.value for name, value in scores.scores.items()} | {"seed": settings.seed}
 
     def table(self, published: Path, rows: list[str], columns: dict[str, str], measure: Callable[[str], Result]) -> str:

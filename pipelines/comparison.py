@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 from ablations import once
-from ablations import score as score_clips
 
 from signgen.benchmark.rows import Row, rendered, write_row
+from signgen.benchmark.run import score_row
 from signgen.data import DrivenClip, open_corpus
 from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
 from signgen.errors import UserError
@@ -59,35 +59,38 @@ class Comparison:
         found = estimate(KINDS[kind][1], load_settings(kind, self.config(name), self.overrides))
         return {"flops": found.flops, "trained": sum(found.trained.values())}
 
-    def train(self, kind: str, config: str, name: str, share: float, *extra: str) -> Result:
-        """A training with a share of the budget: what it took. (CPU seconds are those of the last sitting.)"""
+    def train(self, kind: str, name: str, share: float, *extra: str) -> Result:
+        """A training, called as its configuration, with a share of the budget: what it took.
+
+        CPU seconds are those of the last sitting.
+        """
 
         def run() -> Result:
-            step = self.step(kind, config)
+            step = self.step(kind, name)
             steps = max(1, round(share * self.budget / step["flops"]))
             own = [f"output={self.work / name}", f"steps={steps}", f"optimizer.decay_after={round(0.7 * steps)}"]
             start = time.process_time()
-            train_stage(kind, self.config(config), [*self.overrides, *own, *extra], name=name)
+            train_stage(kind, self.config(name), [*self.overrides, *own, *extra], name=name)
             cpu = round(time.process_time() - start, 1)
             return {"steps": steps, "tflop": steps * step["flops"] / 1e12, "trained": step["trained"], "cpu": cpu}
 
         return once(self.work / f"{name}.json", run)
 
     def prior(self) -> str:
-        self.train("pcdm-prior", "prior", "prior", self.arguments.prior_share)
+        self.train("pcdm-prior", "prior", self.arguments.prior_share)
         return f"prior={self.work / 'prior' / 'model'}"
 
     def fpdm_b6(self) -> tuple[str, list[Result]]:
-        return "fpdm-b6", [self.train("diffusion", "fpdm-b6", "fpdm-b6", 1)]
+        return "fpdm-b6", [self.train("diffusion", "fpdm-b6", 1)]
 
     def fpdm_b3(self) -> tuple[str, list[Result]]:
-        return "fpdm-b3", [self.train("diffusion", "fpdm-b3", "fpdm-b3", 1)]
+        return "fpdm-b3", [self.train("diffusion", "fpdm-b3", 1)]
 
     def pcdm_2(self) -> tuple[str, list[Result]]:
-        return "inpaint", [self.train("pcdm-inpaint", "inpaint", "inpaint", 1, self.prior())]
+        return "inpaint", [self.train("pcdm-inpaint", "inpaint", 1, self.prior())]
 
     def pcdm_23(self) -> tuple[str, list[Result]]:
-        first = self.train("pcdm-inpaint", "inpaint-half", "inpaint-half", 0.5, self.prior())
+        first = self.train("pcdm-inpaint", "inpaint-half", 0.5, self.prior())
         pairs = self.work / "pairs.csv"
         if not pairs.exists():
             corpus = open_corpus(self.arguments.corpora, "train")
@@ -95,7 +98,7 @@ class Comparison:
         made = [f"inpaint={self.work / 'inpaint-half' / 'model'}", f"coarse={self.work / 'coarse'}"]
         given = [*made, f"data.pairs={pairs}"]
         make_coarse(load_settings("pcdm-refine", self.config("refine"), [*self.overrides, *given]))
-        return "refine", [first, self.train("pcdm-refine", "refine", "refine", 0.5, *given)]
+        return "refine", [first, self.train("pcdm-refine", "refine", 0.5, *given)]
 
     def row(self, build: Callable[[], tuple[str, list[Result]]]) -> Result:
         """Train, render the test clips, score them."""
@@ -107,7 +110,7 @@ class Comparison:
             pipeline = load_pipeline(model_folder(model), "auto", torch.float32)
             rows = [rendered(pipeline, seed=SEED + number) for number in range(best_of)]
             speed = write_row(rows[0] if best_of == 1 else oracle(rows), self.test, folder, {"best_of": best_of})
-            scores = score_clips(self.test, folder, self.arguments.metrics)
+            scores = score_row(folder, self.test, self.arguments.metrics)
             return {metric: value.value for metric, value in scores.scores.items()} | {"frames/s": speed}
 
         return {"trainings": trainings, **once(folder.with_suffix(".json"), score)}

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,6 +103,16 @@ class CorpusPoses(Mapping[str, PoseSequence]):
         return len(self._indices)
 
 
+def row_pairing(folder: Path, corpus: Corpus) -> Pairing:
+    """What `write_row` wrote into `folder`, beside the corpus's own frames."""
+    return Pairing([ClipPair(clip.name, folder / clip.name, clip.frames) for clip in corpus], [], [])
+
+
+def score_row(folder: Path, corpus: Corpus, metrics: Sequence[str]) -> Evaluation:
+    """Scores of what `write_row` wrote into `folder`, without frame 0, which was given."""
+    return evaluate_pairs(row_pairing(folder, corpus), CorpusPoses(corpus), Protocol(start=1), metrics=metrics)
+
+
 def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips, total, what: clips) -> Benchmark:
     """Render what is not rendered yet, score all rows, and write `benchmark.json` and `report.html`.
 
@@ -187,8 +197,7 @@ def render_rows(
         elif name in makers:
             row, made_with = makers[name]
             speeds[name] = write_row(row, corpus, output / name, origin | made_with, progress)
-            pairs = [ClipPair(clip.name, output / name / clip.name, clip.frames) for clip in corpus]
-            pairings[name] = Pairing(pairs, [], [])
+            pairings[name] = row_pairing(output / name, corpus)
         else:
             pairings[name] = pair_with(find_clips(Path(settings.frames)), corpus)
     return pairings, speeds, sampling

@@ -68,16 +68,14 @@ def evaluate(
     from signgen.evaluation import MetricFiles, Protocol, default_workers, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
 
-    chosen = [name.strip() for given in metrics or () for name in given.split(",") if name.strip()]
-    if not metrics or chosen == ["all"]:
-        chosen = list(METRICS if metrics else DEFAULT_METRICS)
+    names = [name.strip() for name in ",".join(metrics or DEFAULT_METRICS).split(",") if name.strip()]
     place = str(usable_device(device))
     pairing = pair_clips(generated, reference)
     result = evaluate_pairs(
         pairing,
         poses,
         Protocol(start, resize),
-        metrics=chosen,
+        metrics=list(METRICS) if names == ["all"] else names,
         device=place,
         workers=default_workers(len(pairing.pairs), place) if workers is None else min(workers, len(pairing.pairs)),
         progress=lambda clips, total: track(clips, total, "evaluate", "clips"),

@@ -239,6 +239,13 @@ class Trainer:
             starts={what: where for what, where in starts.items() if where not in ("", "???")},
         )
 
+    def speed(self, batch: Batch) -> "Speed":
+        """What takes the speed of training from here on."""
+        with self.accelerator.autocast():
+            flops = step_flops(self.objective, batch)
+        limit = device_flops(self.accelerator.device, PRECISIONS[self.settings.precision])
+        return Speed(flops, limit * self.accelerator.num_processes)
+
     def run(self, report: Report) -> None:
         """Train to the last step, the time limit or a signal; what was reached is checkpointed in every case."""
         settings, accelerator = self.settings, self.accelerator
@@ -251,10 +258,7 @@ class Trainer:
         with _stop_requests() as stop:
             for number, batch in enumerate(loader, start=self.step * settings.accumulation):
                 if speed is None:
-                    with accelerator.autocast():
-                        flops = step_flops(self.objective, batch)
-                    limit = device_flops(accelerator.device, PRECISIONS[settings.precision])
-                    speed = Speed(flops, limit * accelerator.num_processes)
+                    speed = self.speed(batch)
                     if settings.compile:
                         self.objective.compile(dynamic=False)
                 pending.append(self.train_batch(batch, number))
