@@ -15,3 +15,9 @@ def usable_device(name: str) -> torch.device:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"device {name!r} cannot be used here: {reason}") from error
     return torch.device(name)
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """A context in which autocast, if it is on, is off."""
+    # The meta device, on which trainings are estimated, knows no autocast.
+    return torch.autocast("cpu" if device.type == "meta" else device.type, enabled=False)

@@ -1,11 +1,13 @@
 """Structural similarity (Wang et al. 2004), the windows that the field reports, and two quirks of published codes."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from signgen.device import full_precision
 from signgen.errors import UserError
 from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
 
@@ -34,13 +36,29 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
     where a frame is smaller than the window.
     """
     weights = window_weights(window).to(generated.device)
-    height, width = generated.shape[1:3]
-    if min(height, width) < len(weights):
-        raise UserError(f"SSIM needs frames of at least {len(weights)} px a side, these are {width}x{height}")
+    check_window(generated.shape[1:3], weights)
     # A few frames at a time stay in the processor's cache.
     pairs = zip(generated.split(CACHED_FRAMES), reference.split(CACHED_FRAMES), strict=True)
     legacy, sample = window.startswith("legacy"), window == "uniform51"
-    return torch.cat([_ssim(a, b, weights, sample, span(a) if legacy else PEAK) for a, b in pairs])
+    scores = [_ssim(to_planes(a), to_planes(b), weights, sample, span(a) if legacy else PEAK) for a, b in pairs]
+    return torch.cat(scores)
+
+
+def image_ssim(images: Tensor, goal: Tensor) -> Tensor:
+    """SSIM of each image as a function to train by: float (B, 3, H, W) in [0, 1] twice -> float64 (B,), with gradients.
+
+    It is what `ssim` gives for the same images as uint8 frames. Raises UserError as `ssim` does.
+    """
+    weights = window_weights("gaussian").to(images.device)
+    check_window(images.shape[-2:], weights)
+    return _ssim(PEAK * images.float(), PEAK * goal.float(), weights, sample=False, peak=PEAK)
+
+
+def check_window(size: Sequence[int], weights: Tensor) -> None:
+    """Raise UserError where a picture of size (height, width) is smaller than the window."""
+    height, width = size
+    if min(height, width) < len(weights):
+        raise UserError(f"SSIM needs frames of at least {len(weights)} px a side, these are {width}x{height}")
 
 
 def span(frames: Tensor) -> Tensor:
@@ -50,10 +68,12 @@ def span(frames: Tensor) -> Tensor:
 
 
 def _ssim(generated: Tensor, reference: Tensor, weights: Tensor, sample: bool, peak: Tensor | float) -> Tensor:
+    """SSIM (F,) of float32 planes (F, 3, H, W) from 0 to 255, by the window `weights` along each axis."""
     middle = PEAK / 2
-    x, y = to_planes(generated) - middle, to_planes(reference) - middle  # centred: squares keep more digits
+    x, y = generated - middle, reference - middle  # centred: squares keep more digits
     maps = torch.stack([x, y, x * x + y * y, x * y])
-    mean_x, mean_y, squares, products = slide(slide(maps, weights).mT, weights)
+    with full_precision(maps.device):  # variances are small differences: bfloat16 leaves nothing of them
+        mean_x, mean_y, squares, products = slide(slide(maps, weights).mT, weights)
     mean_squares, mean_products = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
     unbiased = len(weights) ** 2 / (len(weights) ** 2 - 1) if sample else 1.0
     variances, covariance = (squares - mean_squares) * unbiased, (products - mean_products) * unbiased

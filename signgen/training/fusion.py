@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_gather
 
+from signgen.device import full_precision
 from signgen.errors import UserError
 from signgen.models.base_weights import copy_weights, load_base
 from signgen.models.conditions import fusion_embedding
@@ -38,8 +39,7 @@ class FusionSettings(TrainingSettings):
 def contrastive_loss(targets: Tensor, fused: Tensor, temperature: float) -> Tensor:
     """InfoNCE in one direction: each target (B, D) finds its own fused embedding (B, D) (FPDM, baseline)."""
     # Poses of one signer differ in the third digit at first, which half precision rounds away.
-    device = "cpu" if targets.is_meta else targets.device.type  # the meta device, for estimates, knows no autocast
-    with torch.autocast(device, enabled=False):
+    with full_precision(targets.device):
         logits = F.normalize(targets.float(), dim=-1) @ F.normalize(fused.float(), dim=-1).T / temperature
         return F.cross_entropy(logits, torch.arange(len(targets), device=targets.device))
 
@@ -52,7 +52,8 @@ def source_enhanced_loss(targets: Tensor, fused: Tensor, sources: Tensor, temper
 
 def retrieval_at_1(targets: Tensor, fused: Tensor) -> Tensor:
     """Share of targets (B, D) whose nearest fused embedding in the batch is their own."""
-    nearest = (F.normalize(targets, dim=-1) @ F.normalize(fused, dim=-1).T).argmax(dim=-1)
+    with full_precision(targets.device):
+        nearest = (F.normalize(targets.float(), dim=-1) @ F.normalize(fused.float(), dim=-1).T).argmax(dim=-1)
     return (nearest == torch.arange(len(targets), device=targets.device)).float().mean()
 
 

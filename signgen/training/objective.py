@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchmetrics.functional.image import structural_similarity_index_measure
+
+from signgen.metrics.ssim import image_ssim
 
 Batch = dict[str, Tensor]
 
@@ -92,11 +93,11 @@ def region_weights(
 def picture_loss(images: Tensor, goal: Tensor, weights: Tensor, ssim: float) -> dict[str, Tensor]:
     """`loss` = weighted L1 + ssim (1 - SSIM) of images (B, 3, H, W) in [-1, 1], and the two by name.
 
+    The SSIM is the one that `signgen evaluate` reports.
     weights: (B, 1, h, w), as `region_weights` gives them, of any size.
     """
     error = (F.interpolate(weights, size=images.shape[-2:]) * (images - goal).abs()).mean()
     if not ssim:
         return {"loss": error, "l1": error}
-    similarity = structural_similarity_index_measure(images, goal, sigma=1.5, data_range=2.0)
-    assert isinstance(similarity, Tensor)  # it can return maps beside it, if asked
+    similarity = image_ssim((images + 1) / 2, (goal + 1) / 2).mean().float()
     return {"loss": error + ssim * (1 - similarity), "l1": error, "ssim": similarity}
