@@ -22,18 +22,18 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from signgen.adaptation import Effort, adapt, write_clip
-from signgen.benchmark.rows import Row, copied, rendered, warped, write_row
-from signgen.benchmark.run import score_row
 from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import first_frame_protocol
 from signgen.errors import UserError
-from signgen.models.location import model_folder
+from signgen.evaluation.baselines import Row, copied, rendered, warped, write_row
+from signgen.evaluation.benchmark import score_row
+from signgen.io.model_location import model_folder
+from signgen.io.provenance import model_hash
 from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.driving import driving_poses
-from signgen.production import load_pipeline
-from signgen.progress import track
-from signgen.provenance import model_hash
+from signgen.rendering.render_to_file import load_pipeline
+from signgen.runtime.progress import track
+from signgen.systems.fpdm.adaptation import Effort, adapt, write_clip
 from signgen.video import open_video
 
 METRICS = ("ssim", "hand-ssim", "psnr")

@@ -29,7 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import signgen
 from signgen.data import Clip, Corpus, PairDataset, draw_triple, open_corpus
-from signgen.data.keypoints import pack_poses
+from signgen.data.packed_poses import pack_poses
 from signgen.data.pairs import sample_generator
 from signgen.poses import draw_pose, read_poses
 from signgen.video import VideoWriter

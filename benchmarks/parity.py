@@ -22,13 +22,13 @@ from rich.table import Table
 from safetensors.torch import load_file
 from torch import Tensor
 
-from signgen.fpdm import FPDMPipeline
 from signgen.models.conditions import fusion_embedding, source_hidden
-from signgen.models.conversion import convert_fpdm
-from signgen.models.pcdm_conversion import convert_pcdm
 from signgen.models.pixels import resize
-from signgen.pcdm import PCDMPipeline
 from signgen.sampling.guidance import Branch
+from signgen.systems.fpdm.conversion import convert_fpdm
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.pcdm.conversion import convert_pcdm
+from signgen.systems.pcdm.pipeline import PCDMPipeline
 
 BRANCHES = [Branch(1, False, False), Branch(1, True, False), Branch(1, True, True)]
 

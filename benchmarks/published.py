@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from signgen.fpdm import FPDMPipeline
-from signgen.framing import frame_picture, poses_on_picture
 from signgen.models.autoencoder import decode
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.pixels import resize, to_drawings, to_frames
 from signgen.models.pose_inputs import pose_inputs
 from signgen.poses import PoseSequence
+from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver
+from signgen.systems.fpdm.pipeline import FPDMPipeline
 
 BATCH, STEPS, GUIDANCE, SEED = 10, 20, 2.0, 7
 

@@ -21,16 +21,16 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from signgen.benchmark.rows import Row, copied, reconstructed, rendered, write_row
-from signgen.benchmark.run import score_row
 from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import DrivenClip, first_frame_protocol
 from signgen.errors import UserError
 from signgen.evaluation import Evaluation
-from signgen.models.location import model_folder
+from signgen.evaluation.baselines import Row, copied, reconstructed, rendered, write_row
+from signgen.evaluation.benchmark import score_row
+from signgen.io.model_location import model_folder
+from signgen.io.provenance import model_hash
 from signgen.poses import draw_pose
-from signgen.production import load_pipeline
-from signgen.provenance import model_hash
+from signgen.rendering.render_to_file import load_pipeline
 from signgen.video import open_video
 
 METRICS = ("ssim", "hand-ssim", "psnr")

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from signgen.poses import PoseSequence, read_poses
-from signgen.production import produce
+from signgen.rendering.render_to_file import render_to_file
 from signgen.video import read_image
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "signgen" / "assets" / "example"
@@ -30,7 +30,7 @@ def produced(frames: int, model: str, steps: int | None, device: str) -> dict[st
     keypoints = np.resize(poses.keypoints, (frames, *poses.keypoints.shape[1:]))
     longer = PoseSequence(keypoints, poses.size, poses.fps, poses.skeleton)
     with tempfile.TemporaryDirectory() as folder:
-        return produce(
+        return render_to_file(
             read_image(EXAMPLE / "source.png"),
             longer,
             Path(folder) / "out.mp4",

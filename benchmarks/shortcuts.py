@@ -25,20 +25,20 @@ from published import GUIDANCE, published
 from rich.console import Console
 from rich.table import Table
 
-from signgen.benchmark.rows import Row, copied, rendered, write_row
-from signgen.benchmark.run import score_row
 from signgen.data import Corpus, DrivenClip, open_corpus
 from signgen.errors import UserError
 from signgen.evaluation import Evaluation
-from signgen.models.location import model_folder
-from signgen.production import load_pipeline
-from signgen.provenance import model_hash
+from signgen.evaluation.baselines import Row, copied, rendered, write_row
+from signgen.evaluation.benchmark import score_row
+from signgen.io.model_location import model_folder
+from signgen.io.provenance import model_hash
+from signgen.rendering.render_to_file import load_pipeline
 
 METRICS = ("ssim", "hand-ssim", "psnr", "flicker", "warping-error")
 SHOWN = ("ssim", "hand-ssim", "psnr", "flicker", "flicker-reference", "warping-error", "warping-error-reference")
 GUIDED = {"guidance_source": GUIDANCE, "guidance_fusion": GUIDANCE}
 UNGUIDED = {"guidance_source": 1.0, "guidance_fusion": 1.0}
-# Row -> options of `signgen.rendering.render`. In bfloat16: the row `default, bfloat16`.
+# Row -> options of `signgen.rendering.generator.render`. In bfloat16: the row `default, bfloat16`.
 OPTIONS: dict[str, dict[str, Any]] = {
     "ddpm 20, guided": {"steps": 20, "solver": "ddpm", **GUIDED},
     "ddim 20, guided": {"steps": 20, "solver": "ddim", **GUIDED},

@@ -31,11 +31,13 @@ from rich.console import Console
 from rich.table import Table
 
 from signgen.errors import UserError
-from signgen.flops import count_flops, device_flops, peak_memory, pipeline_flops, synchronize
-from signgen.fpdm import FPDMPipeline
-from signgen.models.presets import preset
 from signgen.poses import read_poses
-from signgen.rendering import render
+from signgen.rendering.generator import render
+from signgen.runtime.device import peak_memory, synchronize
+from signgen.runtime.flops import count_flops, device_flops
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.fpdm.pipeline_flops import pipeline_flops
+from signgen.systems.fpdm.presets import preset
 from signgen.video import read_image
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "signgen" / "assets" / "example"

@@ -17,23 +17,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from signgen.benchmark.rows import rendered, write_row
-from signgen.benchmark.run import score_row
 from signgen.data import Corpus, open_corpus
-from signgen.data.frames import fit
+from signgen.data.frame_sources import fit
 from signgen.errors import UserError
+from signgen.evaluation.baselines import rendered, write_row
+from signgen.evaluation.benchmark import score_row
 from signgen.evaluation.tables import table_with_ours
-from signgen.files import atomic_folder, atomic_path
+from signgen.io.atomic_files import atomic_folder, atomic_path
+from signgen.io.model_folder import load_component
+from signgen.io.provenance import model_hash
 from signgen.metrics import Retrieval
 from signgen.models.conditions import fusion_embedding
-from signgen.models.folder import load_component
 from signgen.models.fusion import ImagePoseFusion
 from signgen.poses import draw_pose
-from signgen.production import load_pipeline
-from signgen.provenance import model_hash
-from signgen.training import load_settings
-from signgen.training.fusion import FusionObjective
-from signgen.training.stages import of_stage, train_stage
+from signgen.rendering.render_to_file import load_pipeline
+from signgen.systems.fpdm.train_fusion import FusionObjective
+from signgen.systems.stages import of_stage, train_stage
+from signgen.systems.trainings import load_settings
 
 HOME = Path(__file__).resolve().parent.parent
 PUBLISHED = HOME / "benchmarks" / "published"

@@ -20,19 +20,19 @@ import numpy as np
 import torch
 from ablations import once
 
-from signgen.benchmark.rows import Row, rendered, write_row
-from signgen.benchmark.run import score_row
 from signgen.data import DrivenClip, open_corpus
 from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
 from signgen.errors import UserError
+from signgen.evaluation.baselines import Row, rendered, write_row
+from signgen.evaluation.benchmark import score_row
 from signgen.evaluation.tables import format_table
+from signgen.io.model_location import model_folder
 from signgen.metrics import ssim
-from signgen.models.location import model_folder
-from signgen.production import load_pipeline
-from signgen.training import KINDS, load_settings
-from signgen.training.coarse import make_coarse
-from signgen.training.estimate import estimate
-from signgen.training.stages import train_stage
+from signgen.rendering.render_to_file import load_pipeline
+from signgen.systems.pcdm.coarse_images import make_coarse
+from signgen.systems.stages import train_stage
+from signgen.systems.trainings import KINDS, load_settings
+from signgen.training.memory_estimate import estimate
 
 HOME = Path(__file__).resolve().parent.parent
 METRICS = ("ssim", "psnr", "hand-ssim", "lpips-alex", "fid", "flicker")

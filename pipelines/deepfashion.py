@@ -21,20 +21,20 @@ from PIL import Image
 
 from signgen.data import Corpus, Triple, open_corpus
 from signgen.data.deepfashion import official_pairs
-from signgen.data.frames import fit
-from signgen.data.keypoints import PackedPoses, pack_poses
+from signgen.data.frame_sources import fit
+from signgen.data.packed_poses import PackedPoses, pack_poses
 from signgen.data.pair_lists import write_pairs
 from signgen.errors import UserError
 from signgen.evaluation import evaluate
 from signgen.evaluation.tables import table_with_ours
-from signgen.files import atomic_folder, atomic_path
+from signgen.io.atomic_files import atomic_folder, atomic_path
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs, pose_inputs
-from signgen.pipeline import SignerPipeline
 from signgen.poses import PoseSequence
-from signgen.production import load_pipeline
+from signgen.rendering.render_to_file import load_pipeline
 from signgen.sampling.noise import frame_noise
-from signgen.training.stages import of_stage, train_stage, train_stages
+from signgen.systems.base import SignerPipeline
+from signgen.systems.stages import of_stage, train_stage, train_stages
 
 HOME = Path(__file__).resolve().parent.parent
 SEED, BLOCK, BATCH = 7, 100, 10

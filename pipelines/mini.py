@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from signgen.errors import UserError
-from signgen.training.stages import MINI_STAGES, assemble, train_stages
+from signgen.systems.stages import MINI_STAGES, assemble, train_stages
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 

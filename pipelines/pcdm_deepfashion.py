@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deepfashion import arguments_of, run, training_data
 
-from signgen.training.stages import PCDM_STAGES, train_stages
+from signgen.systems.stages import PCDM_STAGES, train_stages
 
 
 def train_all(arguments: argparse.Namespace, work: Path) -> Path:

@@ -11,7 +11,7 @@ small corpus in a minute or two.
 
 from phoenix14t import main
 
-from signgen.training.stages import PCDM_STAGES
+from signgen.systems.stages import PCDM_STAGES
 
 if __name__ == "__main__":
     main(__doc__, "pcdm", PCDM_STAGES)

@@ -16,14 +16,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from signgen.benchmark import BenchmarkSettings, run_benchmark
-from signgen.config import load_config
 from signgen.data import Corpus, open_corpus
 from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
 from signgen.errors import UserError
+from signgen.evaluation.benchmark import run_benchmark
+from signgen.evaluation.benchmark_settings import BenchmarkSettings
 from signgen.evaluation.tables import format_rows
-from signgen.progress import track
-from signgen.training.stages import FPDM_STAGES, train_stages
+from signgen.io.config import load_config
+from signgen.runtime.progress import track
+from signgen.systems.stages import FPDM_STAGES, train_stages
 
 HOME = Path(__file__).resolve().parent.parent
 BENCHMARK = HOME / "configs" / "benchmark" / "phoenix14t.yaml"

@@ -7,7 +7,7 @@ brings torch, diffusers and transformers with it, and `signgen --help` must not 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from signgen.fpdm import FPDMPipeline as FPDMPipeline
+    from signgen.systems.fpdm.pipeline import FPDMPipeline as FPDMPipeline
 
 __version__ = "0.1.0"
 __all__ = ["FPDMPipeline", "__version__"]
@@ -15,7 +15,7 @@ __all__ = ["FPDMPipeline", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name == "FPDMPipeline":
-        from signgen.fpdm import FPDMPipeline
+        from signgen.systems.fpdm.pipeline import FPDMPipeline
 
         return FPDMPipeline
     raise AttributeError(f"module 'signgen' has no attribute {name!r}")

@@ -13,10 +13,12 @@ import pytest
 import torch
 
 if TYPE_CHECKING:
-    from signgen.fpdm import FPDMPipeline
-    from signgen.pcdm import PCDMPipeline
+    from signgen.systems.fpdm.pipeline import FPDMPipeline
+    from signgen.systems.pcdm.pipeline import PCDMPipeline
 
 torch.set_num_threads(min(2, torch.get_num_threads()))
+
+pytest_plugins = ["tests.small_corpus", "tests.tiny_training"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -49,8 +51,8 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def tiny_pipeline() -> "FPDMPipeline":
     """FPDM at its test size with random weights, none of them zero."""
-    from signgen.fpdm import FPDMPipeline
-    from signgen.models.presets import preset
+    from signgen.systems.fpdm.pipeline import FPDMPipeline
+    from signgen.systems.fpdm.presets import preset
 
     torch.manual_seed(0)
     pipeline = FPDMPipeline.from_preset(preset("tiny"))
@@ -60,10 +62,18 @@ def tiny_pipeline() -> "FPDMPipeline":
 
 
 @pytest.fixture(scope="session")
+def tiny_model(tiny_pipeline: "FPDMPipeline", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a saved `tiny_pipeline`."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_from_source(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
     """The same parts as a few-step model that starts from the source in place of noise."""
-    from signgen.fpdm import FPDMPipeline
-    from signgen.models.presets import preset
+    from signgen.systems.fpdm.pipeline import FPDMPipeline
+    from signgen.systems.fpdm.presets import preset
 
     sizes = preset("tiny")
     return FPDMPipeline(
@@ -78,8 +88,8 @@ def tiny_from_source(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
 @pytest.fixture(scope="session")
 def tiny_pcdm() -> "PCDMPipeline":
     """PCDMs at their test size with random weights, none of them zero."""
-    from signgen.models.pcdm_presets import pcdm_preset
-    from signgen.pcdm import PCDMPipeline
+    from signgen.systems.pcdm.pipeline import PCDMPipeline
+    from signgen.systems.pcdm.presets import pcdm_preset
 
     torch.manual_seed(0)
     pipeline = PCDMPipeline.from_preset(pcdm_preset("tiny"))

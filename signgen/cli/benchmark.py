@@ -10,7 +10,7 @@ from signgen.cli.console import Json, announce, report, track
 from signgen.cli.train import Overrides
 
 if TYPE_CHECKING:
-    from signgen.benchmark import Benchmark
+    from signgen.evaluation.benchmark import Benchmark
 
 
 def benchmark(
@@ -24,8 +24,9 @@ def benchmark(
     what any system rendered.
     """
     announce("Loading torch")
-    from signgen.benchmark import BenchmarkSettings, run_benchmark
-    from signgen.config import load_config
+    from signgen.evaluation.benchmark import run_benchmark
+    from signgen.evaluation.benchmark_settings import BenchmarkSettings
+    from signgen.io.config import load_config
 
     settings = load_config(BenchmarkSettings, config, overrides or [])
     result = run_benchmark(settings, partial(track, unit="clips"))

@@ -19,9 +19,9 @@ def coarse(
     Stages 1 and 2 of the setting `inpaint` make them. What is there already is kept: it goes on where it was stopped.
     """
     announce("Loading torch")
-    from signgen.training import load_settings
-    from signgen.training.coarse import make_coarse
-    from signgen.training.pcdm_refine import RefineSettings
+    from signgen.systems.pcdm.coarse_images import make_coarse
+    from signgen.systems.pcdm.train_refine import RefineSettings
+    from signgen.systems.trainings import load_settings
 
     settings = load_settings("pcdm-refine", config, overrides or [])
     assert isinstance(settings, RefineSettings)

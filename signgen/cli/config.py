@@ -12,7 +12,7 @@ from signgen.cli.train import Overrides
 from signgen.errors import UserError
 
 if TYPE_CHECKING:
-    from signgen.benchmark import BenchmarkSettings
+    from signgen.evaluation.benchmark_settings import BenchmarkSettings
     from signgen.export import ExportSettings
     from signgen.training.settings import TrainingSettings
 
@@ -35,7 +35,7 @@ def list_configs(
 @app.command()
 def show(config: Config, overrides: Overrides = None, as_json: Json = False) -> None:
     """Print all settings of a configuration: bases, defaults and overrides applied."""
-    from signgen.config import to_yaml
+    from signgen.io.config import to_yaml
 
     settings = _load(config, overrides)
     report(asdict(settings), as_json, to_yaml(settings).rstrip())
@@ -54,16 +54,16 @@ def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings | Benchm
         expected = f"# signgen train KIND {path}, # signgen benchmark {path} or # signgen export {path}"
         raise UserError(f"{path}: the first line must be the command that runs it, {expected}")
     if kind := match["kind"]:
-        from signgen.training import load_settings
+        from signgen.systems.trainings import load_settings
 
         return load_settings(kind, path, overrides or [])
-    from signgen.config import load_config
+    from signgen.io.config import load_config
 
     if match["export"]:
         from signgen.export import ExportSettings
 
         return load_config(ExportSettings, path, overrides or [])
-    from signgen.benchmark import BenchmarkSettings
+    from signgen.evaluation.benchmark_settings import BenchmarkSettings
 
     return load_config(BenchmarkSettings, path, overrides or [])
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from signgen.errors import UserError
-from signgen.progress import Meter, track
+from signgen.runtime.progress import Meter, track
 
 __all__ = ["Json", "Meter", "announce", "parse_size", "report", "track"]
 

@@ -11,7 +11,7 @@ from signgen.errors import UserError
 
 if TYPE_CHECKING:
     from signgen.data import Corpus
-    from signgen.data.summary import Summary
+    from signgen.data.corpus_summary import Summary
 
 INCONSISTENT = 2  # exit status: something that the user can mend
 
@@ -25,7 +25,7 @@ app = typer.Typer(help="Corpora: what is in them, what is wrong with them, pairs
 @app.command()
 def info(root: Root, split: Split = None, layout: Layout = "auto", as_json: Json = False) -> None:
     """Summarise a corpus: clips, frames, speakers, sizes."""
-    from signgen.data.summary import summarise
+    from signgen.data.corpus_summary import summarise
 
     summary = summarise(_open(root, split, layout))
     report({"corpus": root, "split": split, **asdict(summary)}, as_json, _describe(summary))
@@ -40,7 +40,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Find what is missing or inconsistent, file by file. Exit status 2 if anything is."""
-    from signgen.data.check import check_corpus
+    from signgen.data.corpus_check import check_corpus
 
     corpus = _open(root, split, layout)
     problems = check_corpus(corpus, decode=not quick)
@@ -101,9 +101,9 @@ def features(
     if output.suffix.lower() != ".npz":
         raise UserError(f"{output}: the output is an archive of numpy; give a name that ends in .npz")
     corpus = _open(root, split, layout)
-    from signgen.device import usable_device
     from signgen.evaluation.corpus_features import write_corpus_features
     from signgen.metrics import FID
+    from signgen.runtime.device import usable_device
 
     metric = FID(variant=network, weights=weights).to(usable_device(device))
     count = write_corpus_features(

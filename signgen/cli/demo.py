@@ -28,8 +28,8 @@ def demo(
     picture, poses = read_image(inputs["frame"]), read_poses(inputs["poses"])
 
     announce("Loading mini")
-    from signgen.production import produce
+    from signgen.rendering.render_to_file import render_to_file
 
-    result = produce(picture, poses, output, inputs=inputs, progress=track, seed=seed, device=device)
+    result = render_to_file(picture, poses, output, inputs=inputs, progress=track, seed=seed, device=device)
     text = f"{describe(result)}\nThe signer of {inputs['frame']} in the poses of {inputs['poses']}."
     report(result, as_json, text)

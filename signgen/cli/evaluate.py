@@ -64,9 +64,9 @@ def evaluate(
         raise UserError(f"{html}: the report is a page; give a name that ends in .html")
     if per_clip is not None and per_clip.is_dir():
         raise UserError(f"{per_clip} is a folder; give the name of a file")
-    from signgen.device import usable_device
     from signgen.evaluation import MetricFiles, Protocol, default_workers, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
+    from signgen.runtime.device import usable_device
 
     names = [name.strip() for name in ",".join(metrics or DEFAULT_METRICS).split(",") if name.strip()]
     place = str(usable_device(device))

@@ -30,10 +30,10 @@ def export(
     Stopped or killed, the same command goes on where it was: no clip twice, none half-written.
     """
     announce("Loading torch")
-    from signgen.config import load_config
     from signgen.export import ExportSettings, estimate, export_corpus
+    from signgen.export.local_workers import local_workers
     from signgen.export.ray_cluster import ray_workers
-    from signgen.export.workers import local_workers
+    from signgen.io.config import load_config
 
     settings = load_config(ExportSettings, config, overrides or [])
     if dry_run:

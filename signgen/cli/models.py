@@ -18,8 +18,8 @@ app = typer.Typer(help="The models at hand.")
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the embedded models, their licences and what they were trained on."""
-    from signgen.models.card import read_card
-    from signgen.models.location import embedded_models, model_folder
+    from signgen.io.model_card import read_card
+    from signgen.io.model_location import embedded_models, model_folder
 
     folders = {name: model_folder(name) for name in embedded_models()}
     found = {name: (_size(folder), read_card(folder)) for name, folder in folders.items()}
@@ -38,9 +38,9 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Describe a model: licence, data and limits as its card states them, parts, parameters, sampling defaults."""
-    from signgen.models.card import read_card
-    from signgen.models.location import model_folder
-    from signgen.provenance import model_hash
+    from signgen.io.model_card import read_card
+    from signgen.io.model_location import model_folder
+    from signgen.io.provenance import model_hash
 
     folder = model_folder(model)
     index = json.loads((folder / "model_index.json").read_text())
@@ -67,9 +67,9 @@ def _first_sentence(text: str) -> str:
 
 def _flops(folder: Path) -> dict[str, dict[str, float]]:
     """Floating-point operations of one call of each part, and of rendering by the model's own sampling defaults."""
-    from signgen.flops import pipeline_flops
-    from signgen.fpdm import FPDMPipeline
-    from signgen.production import pipeline_class
+    from signgen.rendering.render_to_file import pipeline_class
+    from signgen.systems.fpdm.pipeline import FPDMPipeline
+    from signgen.systems.fpdm.pipeline_flops import pipeline_flops
 
     if not issubclass(pipeline_class(folder), FPDMPipeline):
         raise UserError(f"{folder}: arithmetic is counted for FPDM alone; leave out --flops")
@@ -96,8 +96,8 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch a model into a folder: JSON, safetensors and text alone, complete or not at all."""
-    from signgen.models.fetch import fetch_model
-    from signgen.provenance import model_hash
+    from signgen.io.model_fetch import fetch_model
+    from signgen.io.provenance import model_hash
 
     fetch_model(source, output, partial(track, unit="MiB"))
     result = {"source": source, "output": str(output), "sha256": model_hash(output)}
@@ -123,9 +123,9 @@ def convert(
     FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. The checkpoints' tensors are
     read, none of their code is run.
     """
-    from signgen.models.checkpoint_file import read_checkpoint
-    from signgen.models.conversion import convert_fpdm
-    from signgen.models.pcdm_conversion import base_parts, convert_pcdm
+    from signgen.io.torch_checkpoint import read_checkpoint
+    from signgen.systems.fpdm.conversion import convert_fpdm
+    from signgen.systems.pcdm.conversion import base_parts, convert_pcdm
 
     if output.exists():
         raise UserError(f"{output} exists already: give another name")

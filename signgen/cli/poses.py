@@ -26,8 +26,8 @@ Fps = Annotated[float | None, typer.Option(help="The frame rate, where the file 
 @app.command()
 def info(poses: Source, as_json: Json = False) -> None:
     """Say what a pose file is: format, layout, frames, size, rate, and how much of each part was found."""
-    from signgen.poses.drawn import read_drawn_poses
-    from signgen.poses.formats import holds_pictures, list_sequences, read_raw, split_name
+    from signgen.poses.formats.detect import holds_pictures, list_sequences, read_raw, split_name
+    from signgen.poses.formats.drawn_poses import read_drawn_poses
 
     file, name = split_name(poses)
     if holds_pictures(file):
@@ -95,7 +95,7 @@ def extract(
 ) -> None:
     """Find the poses in a video."""
     from signgen.poses import extraction, read_poses, write_poses
-    from signgen.poses.writers import check_output
+    from signgen.poses.formats.writers import check_output
     from signgen.video import open_video
 
     check_output(output)
@@ -194,7 +194,7 @@ def _x(size: tuple[int, int]) -> str:
 
 def _box(text: str | None) -> tuple[int, int, int, int] | None:
     """The value of --person as a box; None where it is not given, or is a pose file."""
-    from signgen.poses.formats import split_name
+    from signgen.poses.formats.detect import split_name
 
     if text is None or split_name(text)[0].exists():
         return None

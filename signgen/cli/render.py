@@ -110,7 +110,7 @@ def render(
 
     Steps, solver, guidance and fit are the model's own where they are not given.
     """
-    from signgen.models.location import model_folder
+    from signgen.io.model_location import model_folder
     from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
     from signgen.video import open_video, read_first_frame
 
@@ -126,12 +126,12 @@ def render(
     announce(f"Loading {model}")
     import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
 
-    from signgen.production import Driving, pipeline_class, produce
+    from signgen.rendering.render_to_file import Driving, pipeline_class, render_to_file
 
     own_pose = None
     if pipeline_class(folder).needs_source_pose:
         own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator)
-    result = produce(
+    result = render_to_file(
         picture,
         sequence,
         output,
@@ -167,7 +167,7 @@ def render(
 
 
 def describe(result: dict[str, Any]) -> str:
-    """What `produce` made, in a line."""
+    """What `render_to_file` made, in a line."""
     width, height = result["size"]
     rate = result["frames"] / max(result["seconds"], 1e-6)
     return (

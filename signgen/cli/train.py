@@ -9,8 +9,8 @@ import typer
 from signgen.cli.console import Json, Meter, announce, report
 
 if TYPE_CHECKING:
-    from signgen.training.estimate import Estimate
-    from signgen.training.inputs import Input
+    from signgen.training.memory_estimate import Estimate
+    from signgen.training.required_inputs import Input
     from signgen.training.settings import TrainingSettings
 
 Overrides = Annotated[
@@ -38,8 +38,8 @@ def train(
     Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """
     announce("Loading torch")
-    from signgen.training import load_settings
-    from signgen.training import train as run
+    from signgen.systems.trainings import load_settings
+    from signgen.systems.trainings import train as run
 
     settings = load_settings(kind, config, overrides or [])
     if dry_run:
@@ -59,9 +59,9 @@ def train(
 
 def report_estimate(kind: str, settings: "TrainingSettings", as_json: bool) -> None:
     """Print what a training would take and read."""
-    from signgen.training import KINDS
-    from signgen.training.estimate import METHOD, estimate
-    from signgen.training.inputs import training_inputs
+    from signgen.systems.trainings import KINDS
+    from signgen.training.memory_estimate import METHOD, estimate
+    from signgen.training.required_inputs import training_inputs
 
     found = estimate(KINDS[kind][1], settings)
     inputs = training_inputs(settings)

@@ -27,14 +27,14 @@ def ui(
     if find_spec("gradio") is None:
         raise UserError("the page needs Gradio: pip install 'signgen[ui]'")
     announce("Loading Gradio")
-    from signgen.models.location import embedded_models, model_folder
+    from signgen.io.model_location import embedded_models, model_folder
 
     if model is not None:
         model_folder(model)
     with tempfile.TemporaryDirectory(prefix="signgen-ui-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder  # before the page is built: it takes note of it then
+        from signgen.ui.actions import Limits
         from signgen.ui.page import CSS, EXAMPLE, build_page, theme
-        from signgen.ui.signing import Limits
 
         limits = Limits(max_megabytes, max_frames)
         page = build_page([*([model] if model else []), *embedded_models()], limits)

@@ -2,7 +2,7 @@
 
 from signgen.data.augmentation import Augmentation
 from signgen.data.corpus import Clip, Corpus
-from signgen.data.layouts import open_corpus
+from signgen.data.corpus_layouts import open_corpus
 from signgen.data.pairs import DrivenClip, PairDataset, Triple, draw_triple, first_frame_protocol
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import overload
 
 from signgen.errors import UserError
 from signgen.poses import PoseSequence
-from signgen.poses.formats import list_sequences
-from signgen.poses.raw import Sequences, select
+from signgen.poses.formats.detect import list_sequences
+from signgen.poses.formats.raw import Sequences, select
 from signgen.video import VideoReader, open_video
 
 

@@ -18,17 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from signgen.data.corpus import Clip, Corpus, no_such_split
-from signgen.data.deepfashion_lists import (
-    PicturePair,
-    picture_key,
-    read_pairs,
-    read_picture_list,
-)
+from signgen.data.deepfashion_lists import PicturePair, picture_key, read_pairs, read_picture_list
 from signgen.data.pairs import Triple
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, read_poses
-from signgen.poses.formats import list_sequences
-from signgen.poses.raw import Sequences
+from signgen.poses.formats.detect import list_sequences
+from signgen.poses.formats.raw import Sequences
 from signgen.video import VideoReader, read_image
 from signgen.video.images import image_size
 

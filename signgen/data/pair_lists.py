@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from signgen.data.corpus import Clip, Corpus
+from signgen.data.for_each_clip import for_each_clip
 from signgen.data.pairs import Triple, draw_triple, sample_generator
-from signgen.data.parallel import for_each_clip
 from signgen.errors import UserError
-from signgen.files import atomic_path
+from signgen.io.atomic_files import atomic_path
 
 COLUMNS = ("clip", "source", "target")
 FRAME_NUMBER = re.compile("[0-9]{1,9}")

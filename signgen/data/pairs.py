@@ -18,8 +18,8 @@ from signgen.data.augmentation import (
     jitter_keypoints,
 )
 from signgen.data.corpus import Clip, Corpus
-from signgen.data.frames import DecodedFrames, FrameSource, StoredFrames
-from signgen.data.keypoints import pack_poses
+from signgen.data.frame_sources import DecodedFrames, FrameSource, StoredFrames
+from signgen.data.packed_poses import pack_poses
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, draw_pose
 from signgen.video import VideoReader, read_image

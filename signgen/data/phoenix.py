@@ -9,10 +9,10 @@ Poses: an HRNet pickle or `.npz` of the whole split, or one file a clip in `pose
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from signgen.data.annotations import Annotation, read_annotations
+from signgen.data.clip_folder import pose_file_in
 from signgen.data.corpus import Clip, Corpus, no_such_split
-from signgen.data.folder import pose_file_in
-from signgen.data.labels import GZIP_MAGIC, read_labels
+from signgen.data.phoenix_annotations import Annotation, read_annotations
+from signgen.data.phoenix_labels import GZIP_MAGIC, read_labels
 from signgen.errors import UserError
 
 SPLITS = {"train": 7096, "dev": 519, "test": 642}

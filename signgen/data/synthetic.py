@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from signgen.data.annotations import read_annotations
 from signgen.data.corpus import Clip, Corpus, no_such_split
+from signgen.data.phoenix_annotations import read_annotations
 
 
 def is_synthetic(root: Path) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from signgen.data import Corpus
 from signgen.errors import UserError
-from signgen.evaluation.clips import resized
+from signgen.evaluation.clip_scorer import resized
 from signgen.metrics.frechet import BATCH, FID
 from signgen.video import VideoReader
 

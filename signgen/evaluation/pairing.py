@@ -7,7 +7,7 @@ from pathlib import Path
 
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, read_poses
-from signgen.poses.formats import list_sequences
+from signgen.poses.formats.detect import list_sequences
 from signgen.video import is_image
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})

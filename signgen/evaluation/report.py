@@ -14,10 +14,10 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from signgen import __version__
 from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses
+from signgen.evaluation.report_examples import HEAT_COLOURS, HEAT_LEVELS, ShownClip, show_clip
 from signgen.evaluation.scores import ClipScores, Evaluation
-from signgen.evaluation.showcase import HEAT_COLOURS, HEAT_LEVELS, ShownClip, show_clip
-from signgen.files import atomic_path
-from signgen.metrics.averages import Quantity
+from signgen.io.atomic_files import atomic_path
+from signgen.metrics.frame_metric import Quantity
 from signgen.poses import PoseSequence
 from signgen.video import open_video
 

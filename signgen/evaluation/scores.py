@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from signgen.files import atomic_path
-from signgen.metrics.averages import Quantity
+from signgen.io.atomic_files import atomic_path
+from signgen.metrics.frame_metric import Quantity
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95

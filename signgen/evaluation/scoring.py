@@ -13,13 +13,13 @@ import torch
 
 from signgen import __version__
 from signgen.errors import UserError
-from signgen.evaluation.clips import ALL_FRAMES, PACKAGED, ClipResult, ClipScorer, ClipTask, MetricFiles, Protocol
+from signgen.evaluation.clip_scorer import ALL_FRAMES, PACKAGED, ClipResult, ClipScorer, ClipTask, MetricFiles, Protocol
 from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pair_clips
-from signgen.evaluation.rows import StoredRows
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
+from signgen.evaluation.stored_scores import StoredRows
 from signgen.metrics import DEFAULT_METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
-from signgen.processes import AHEAD, in_order, processes
+from signgen.runtime.worker_pool import AHEAD, in_order, processes
 from signgen.video import VideoReader, open_video
 
 CLIPS_PER_PROCESS = 8  # fewer are scored sooner than a process is ready

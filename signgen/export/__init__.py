@@ -1,8 +1,8 @@
 """From a labelled corpus to a larger one: each clip by other signers, in varied motion, labels carried over."""
 
-from signgen.export.estimate import Estimate, estimate
-from signgen.export.run import Export, export_corpus
+from signgen.export.corpus_export import Export, export_corpus
 from signgen.export.settings import ExportSettings, Gate, Signers, Variation
+from signgen.export.size_estimate import Estimate, estimate
 
 __all__ = [
     "Estimate",

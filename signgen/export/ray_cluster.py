@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 from signgen.errors import UserError
-from signgen.export.orders import Order
-from signgen.export.renderer import Rendered, Renderer
+from signgen.export.clip_renderer import ClipRenderer, Rendered
+from signgen.export.job_inputs import JobInputs
+from signgen.export.local_workers import Workers
 from signgen.export.settings import ExportSettings
-from signgen.export.workers import Workers
-from signgen.processes import AHEAD
+from signgen.runtime.worker_pool import AHEAD
 
 RETRIES = 3  # of an order whose worker, or its node, died
 
@@ -41,12 +41,12 @@ def ray_workers(address: str) -> Workers:
     return partial(_rendered, ray)
 
 
-def _rendered(ray: Any, settings: ExportSettings, orders: Iterable[Order]) -> Iterator[Rendered]:
+def _rendered(ray: Any, settings: ExportSettings, orders: Iterable[JobInputs]) -> Iterator[Rendered]:
     """Renderings as they are done; the orders of a worker that dies go to the others."""
     free = _start_workers(ray, settings)
     waiting, tries = iter(orders), dict[str, int]()
-    again: list[Order] = []
-    running: dict[Any, tuple[Order, Any]] = {}
+    again: list[JobInputs] = []
+    running: dict[Any, tuple[JobInputs, Any]] = {}
     try:
         while True:
             while free and (order := again.pop() if again else next(waiting, None)):
@@ -81,6 +81,6 @@ def _start_workers(ray: Any, settings: ExportSettings) -> list[Any]:
     if not count:
         raise UserError("the Ray cluster has neither GPUs nor CPUs")
     options = {"num_gpus": 1} if gpus else {"num_cpus": 1}
-    remote = ray.remote(**options)(Renderer)
+    remote = ray.remote(**options)(ClipRenderer)
     workers = [remote.remote(settings, "cuda" if gpus else "cpu") for _ in range(count)]
     return workers * AHEAD

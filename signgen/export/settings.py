@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 
 from signgen.errors import UserError
 from signgen.poses.sequence import MAX_FPS
-from signgen.rendering_settings import RenderingSettings
+from signgen.rendering.settings import RenderingSettings
 
 MEDIA = ("mp4", "frames")
 FORMATS = ("phoenix", "webdataset", "huggingface")

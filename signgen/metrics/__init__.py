@@ -7,7 +7,7 @@ classes are torchmetrics metrics: they sum over batches and over processes.
 from collections.abc import Callable
 from functools import partial
 
-from signgen.metrics.averages import AveragedMetric, FrameMetric, Quantity
+from signgen.metrics.frame_metric import AveragedMetric, FrameMetric, Quantity
 from signgen.metrics.frechet import FID, FVD, FeatureDistance
 from signgen.metrics.hand_pose import HandPE
 from signgen.metrics.hands import HandSSIM, hand_ssim

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from signgen.errors import UserError
-from signgen.files import atomic_path
+from signgen.io.atomic_files import atomic_path
 from signgen.video.images import one_line
 
 

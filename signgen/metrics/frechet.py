@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from signgen.errors import UserError
-from signgen.metrics.averages import FrameMetric, Quantity, to_planes
 from signgen.metrics.feature_sets import FeatureSet
+from signgen.metrics.frame_metric import FrameMetric, Quantity, to_planes
 from signgen.metrics.inception import load_inception
-from signgen.metrics.weights import load_script, packaged_file
+from signgen.metrics.network_weights import load_script, packaged_file
 
 Features = Callable[[Tensor], Tensor]  # uint8 (F, H, W, 3) -> (F, D)
 Variant = Literal["tensorflow", "torchvision"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.metrics.frame_metric import AveragedMetric, Quantity
 from signgen.metrics.hand_estimators import JOINTS, MIDDLE_KNUCKLE, HandEstimator, MediaPipeHands
 from signgen.metrics.hands import MIDDLE_KNUCKLES, hand_patches, hand_present, patch_corners, patch_size
 from signgen.poses.skeletons import HAND_NAMES, LEFT_HAND, RIGHT_HAND

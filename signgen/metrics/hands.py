@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.metrics.frame_metric import AveragedMetric, Quantity
 from signgen.metrics.ssim import ssim
 
 MIDDLE_KNUCKLES = (100, 121)  # COCO-WholeBody: base joint of the left and right middle finger

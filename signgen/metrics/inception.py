@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from signgen.errors import UserError
-from signgen.metrics.weights import read_state_dict
+from signgen.metrics.network_weights import read_state_dict
 
 # A layer is its name, outputs, kernel and stride (1 if not given); two layers in a list take the same input.
 Layer = tuple

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from signgen.errors import UserError
-from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
-from signgen.metrics.weights import packaged_file, read_state_dict
-from signgen.safe_pickle import load_pickle
+from signgen.io.safe_pickle import load_pickle
+from signgen.metrics.frame_metric import AveragedMetric, Quantity, to_planes
+from signgen.metrics.network_weights import packaged_file, read_state_dict
 
 Backbone = Literal["alex", "vgg"]
 

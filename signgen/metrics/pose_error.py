@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from signgen.metrics.averages import AveragedMetric, Quantity
+from signgen.metrics.frame_metric import AveragedMetric, Quantity
 from signgen.poses.extraction import Estimate, mediapipe_estimator
 
 # Hips and what is below them are outside most sign-language pictures, where estimators guess.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
+from signgen.metrics.frame_metric import AveragedMetric, Quantity, to_planes
 
 
 def psnr(generated: Tensor, reference: Tensor) -> Tensor:

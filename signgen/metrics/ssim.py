@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from signgen.device import full_precision
 from signgen.errors import UserError
-from signgen.metrics.averages import AveragedMetric, Quantity, to_planes
+from signgen.metrics.frame_metric import AveragedMetric, Quantity, to_planes
+from signgen.runtime.device import full_precision
 
 Window = Literal["gaussian", "uniform51", "legacy", "legacy-pcdms"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from signgen.background import BLOCK, away_from_pose
-from signgen.metrics.averages import AveragedMetric, Quantity
-from signgen.metrics.flow import require_opencv, warp_to_next
+from signgen.metrics.frame_metric import AveragedMetric, Quantity
 from signgen.metrics.lpips import Backbone, lpips, lpips_network
+from signgen.metrics.optical_flow import require_opencv, warp_to_next
 from signgen.poses import draw_pose
+from signgen.rendering.background import BLOCK, away_from_pose
 
 BODY_MARGIN = 1 / 7  # of the frame's width around the drawn pose counts as signer: it covers torso, hair and clothes
 TCD_THRESHOLD = 0.5

@@ -15,7 +15,7 @@ from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2M
 from transformers.utils import logging
 
 from signgen.errors import UserError
-from signgen.models.folder import load_component
+from signgen.io.model_folder import load_component
 from signgen.models.fusion import ImagePoseFusion
 
 

@@ -7,7 +7,7 @@ from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
 
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import CLIP_STATISTICS, IMAGENET_STATISTICS, Statistics, encoder_pixels
-from signgen.models.presets import SourceEncoder
+from signgen.models.sizes import SourceEncoder
 
 EMBEDDINGS = ("fusion", "source", "none")
 """What conditions beside pose and source tokens: the fusion embedding (FPDM), or, for its ablations, the source's own

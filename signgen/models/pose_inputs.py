@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from signgen.poses import PoseSequence, draw_poses
-from signgen.poses.conversion import SOURCES_18
+from signgen.poses.skeleton_conversion import SOURCES_18
 
 MISSING = -1.0
 

@@ -12,17 +12,10 @@ from collections.abc import Iterator
 import aggdraw
 import numpy as np
 
-from signgen.poses.drawn import DrawnPoses
+from signgen.poses.formats.drawn_poses import DrawnPoses
 from signgen.poses.openpose_drawing import HALF_WIDTH, draw_openpose_18
 from signgen.poses.sequence import PoseSequence
-from signgen.poses.skeletons import (
-    CHAINS_133,
-    COCO_WHOLEBODY,
-    LEFT_SHOULDER,
-    OPENPOSE_18,
-    RIGHT_SHOULDER,
-    Chain,
-)
+from signgen.poses.skeletons import CHAINS_133, COCO_WHOLEBODY, LEFT_SHOULDER, OPENPOSE_18, RIGHT_SHOULDER, Chain
 
 # HRNet scores blurred but rightly placed fingers at 0.2 to 0.4, and points it merely guesses below that.
 MIN_SCORE = 0.2

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from signgen.poses.alignment import align
-from signgen.poses.drawn import holds_drawings
 from signgen.poses.extraction import ESTIMATORS, Progress, estimate_picture, extract_poses
-from signgen.poses.formats import holds_pictures, read_poses
+from signgen.poses.formats.detect import holds_pictures, read_poses
+from signgen.poses.formats.drawn_poses import holds_drawings
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
 from signgen.video import is_video, open_video

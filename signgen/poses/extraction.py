@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.poses.layouts import LAYOUT_OF_COUNT, convert_points
+from signgen.poses.point_layouts import LAYOUT_OF_COUNT, convert_points
 from signgen.poses.sequence import PoseSequence, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.video import VideoReader

@@ -11,8 +11,8 @@ from torch import Tensor
 from signgen.models.attention import SourceContext
 from signgen.models.unet import ConditionalUNet, DeepFeatures
 from signgen.sampling.guidance import Branch
-from signgen.sampling.plan import Step
 from signgen.sampling.sampler import Denoiser
+from signgen.sampling.step_plan import Step
 
 DeepCache: TypeAlias = defaultdict[tuple[Branch, ...], DeepFeatures]
 """Deep features of branches that run in one batch."""

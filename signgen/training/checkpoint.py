@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from signgen.errors import UserError
-from signgen.files import atomic_path
+from signgen.io.atomic_files import atomic_path
 
 KEPT = 2
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from signgen.files import atomic_path
+from signgen.io.atomic_files import atomic_path
 
 
 class TrainingLog:

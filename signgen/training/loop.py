@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from signgen.config import to_yaml
 from signgen.data import PairDataset, open_corpus
 from signgen.data.pair_lists import read_pair_list
 from signgen.errors import UserError
-from signgen.files import atomic_folder, atomic_path
-from signgen.flops import PRECISIONS, device_flops
-from signgen.models.card import trained_card, write_card
+from signgen.io.atomic_files import atomic_folder, atomic_path
+from signgen.io.config import to_yaml
+from signgen.io.model_card import trained_card, write_card
+from signgen.runtime.device import PRECISIONS
+from signgen.runtime.flops import device_flops
 from signgen.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from signgen.training.log import TrainingLog
 from signgen.training.objective import Batch, Objective

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
-from signgen.flops import PRECISIONS
-from signgen.models.presets import Preset, Sizes, preset
+from signgen.models.sizes import Sizes
+from signgen.runtime.device import PRECISIONS
 
 System = TypeVar("System", bound=Sizes)
 DECAYS = ("constant", "cosine", "linear", "step")
@@ -103,10 +103,6 @@ class TrainingSettings:
             raise UserError(f"ema is {self.ema}; it must be in [0, 1)")
         if self.seed < 0:
             raise UserError(f"seed is {self.seed}; it must not be negative")
-
-    def sizes(self) -> Preset:
-        """The model's parts and sizes. Raises UserError for an unknown one."""
-        return self.resized(preset(self.model))
 
     def resized(self, sizes: System) -> System:
         """The same parts for the picture sizes that are set."""

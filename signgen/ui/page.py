@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.ui.signing import Inputs, Limits, preview, read_inputs, read_picture, render_videos
+from signgen.ui.actions import Inputs, Limits, preview, read_inputs, read_picture, render_videos
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
 # Gradio's copies of uploads and results: how often it looks for old ones, and how old these may be, in seconds.

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.files import atomic_path
+from signgen.io.atomic_files import atomic_path
 from signgen.video.files import EXACT
 
 # Near-transparent quality: what is seen and measured is the model's work, not the codec's.

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from signgen.evaluation.tables import read_published
-from tests.benchmark.conftest import tiny_model  # noqa: F401 (a fixture)
 from tests.cli.conftest import Cli
-from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
 
 REPOSITORY = Path(__file__).parents[2]
 PUBLISHED = sorted((REPOSITORY / "benchmarks" / "published").glob("*.csv"))
@@ -15,8 +13,8 @@ PUBLISHED = sorted((REPOSITORY / "benchmarks" / "published").glob("*.csv"))
 
 def test_the_table_holds_the_papers_rows_and_ours(
     cli: Cli,
-    small_corpus: Path,  # noqa: F811
-    tiny_model: Path,  # noqa: F811
+    small_corpus: Path,
+    tiny_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

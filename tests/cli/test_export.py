@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
-from signgen.config import to_yaml
 from signgen.export import ExportSettings
+from signgen.io.config import to_yaml
 from tests.cli.conftest import Cli
-from tests.export.conftest import corpus, settings, tiny_model  # noqa: F401 (fixtures)
+from tests.export.conftest import corpus, settings  # noqa: F401 (fixtures)
 
 
 def test_planned_exported_and_done(cli: Cli, settings: ExportSettings, tmp_path: Path) -> None:  # noqa: F811

@@ -15,11 +15,11 @@ from PIL import Image
 
 from signgen.cli import demo as demo_verb
 from signgen.cli import render as render_verb
-from signgen.fpdm import FPDMPipeline
-from signgen.framing import FITS
-from signgen.models import location as model_folder
-from signgen.provenance import model_hash
+from signgen.io import model_location
+from signgen.io.provenance import model_hash
+from signgen.rendering.framing import FITS
 from signgen.sampling.solvers import SOLVERS
+from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.video import VideoWriter, open_video, read_image
 from tests.cli.conftest import Cli
 from tests.conftest import heed_ctrl_c
@@ -289,7 +289,7 @@ def test_demo_renders_the_packaged_example(
     cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(model, tmp_path / "models" / "mini")
-    monkeypatch.setattr(model_folder, "EMBEDDED", tmp_path / "models")
+    monkeypatch.setattr(model_location, "EMBEDDED", tmp_path / "models")
     output = tmp_path / "out" / "demo.mp4"
     run = cli("demo", "-o", output)
     assert run.status == 0
@@ -305,7 +305,7 @@ def test_models_are_listed_and_described(
     cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(model, tmp_path / "mini")
-    monkeypatch.setattr(model_folder, "EMBEDDED", tmp_path)
+    monkeypatch.setattr(model_location, "EMBEDDED", tmp_path)
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
     (found,) = json.loads(cli("models", "list", "--json").out)["models"]
     assert (found["name"], found["bytes"], found["licence"]) == ("mini", size, "not stated")

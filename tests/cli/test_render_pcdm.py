@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signgen.fpdm import FPDMPipeline
-from signgen.pcdm import PCDMPipeline
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.pcdm.pipeline import PCDMPipeline
 from signgen.video import open_video
 from tests.cli.conftest import Cli
 

@@ -13,8 +13,7 @@ from signgen.data.augmentation import (
 )
 from signgen.errors import UserError
 from signgen.poses.skeletons import LEFT_HAND, RIGHT_HAND
-
-from .conftest import HEIGHT, WIDTH, make_keypoints
+from tests.small_corpus import HEIGHT, WIDTH, make_keypoints
 
 IDENTITY = np.eye(3, 4)
 

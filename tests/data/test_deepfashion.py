@@ -11,13 +11,9 @@ from PIL import Image
 
 from signgen.data import PairDataset, open_corpus
 from signgen.data.deepfashion import official_pairs
-from signgen.data.deepfashion_lists import (
-    picture_key,
-    read_pairs,
-    read_picture_list,
-)
+from signgen.data.deepfashion_lists import picture_key, read_pairs, read_picture_list
 from signgen.errors import UserError
-from signgen.poses.formats import list_sequences
+from signgen.poses.formats.detect import list_sequences
 
 TABLE_HEADER = "name:keypoints_y:keypoints_x"
 KEYS = [f"WOMEN/Tees_Tanks/id_00003470/17_{view}" for view in ("1_front", "3_back", "4_full")]

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from signgen.data import PairDataset, open_corpus
 from signgen.data.pair_lists import clip_lengths, first_frame_pairs, random_pairs, read_pair_list, write_pairs
 from signgen.errors import UserError
-
-from .conftest import CLIPS, HEIGHT, WIDTH
+from tests.small_corpus import CLIPS, HEIGHT, WIDTH
 
 LENGTHS = np.array([3, 1, 7])
 

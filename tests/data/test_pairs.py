@@ -15,8 +15,7 @@ from signgen.errors import UserError
 from signgen.poses import draw_pose
 from signgen.poses.skeletons import FLIP_133
 from signgen.video import VideoFile
-
-from .conftest import CLIPS, HEIGHT, WIDTH, make_keypoints, write_clip
+from tests.small_corpus import CLIPS, HEIGHT, WIDTH, make_keypoints, write_clip
 
 SIZE = (HEIGHT, WIDTH)
 EVERYTHING = Augmentation(keypoint_jitter=1.0, flip=0.5, colour=0.5, source_low_resolution=0.5, self_pairs=0.2)
@@ -87,7 +86,7 @@ def test_preloaded_and_decoded_samples_are_equal(corpus: Corpus) -> None:
 
 
 def test_readers_put_away_are_freed_at_once(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("signgen.data.frames.OPEN_READERS", 1)
+    monkeypatch.setattr("signgen.data.frame_sources.OPEN_READERS", 1)
     dataset = PairDataset(corpus, SIZE, 30, 7)
     gc.collect()
     before = readers_alive()

@@ -10,11 +10,10 @@ import torch
 from PIL import Image
 
 from signgen.data import PairDataset, first_frame_protocol, open_corpus
-from signgen.data.labels import read_labels
 from signgen.data.phoenix import SPLITS
+from signgen.data.phoenix_labels import read_labels
 from signgen.errors import UserError
-
-from .conftest import HEADER, make_keypoints, write_clip
+from tests.small_corpus import HEADER, make_keypoints, write_clip
 
 NAMES = ["11August_2010_Wednesday_tagesschau-1", "25October_2010_Monday_tagesschau-17"]
 LENGTHS = [3, 12]

@@ -11,8 +11,8 @@ from PIL import Image
 from signgen.errors import UserError
 from signgen.evaluation import Pairing, evaluate_pairs, pair_clips, write_report
 from signgen.evaluation.report import choose, distributions, rank
+from signgen.evaluation.report_examples import HEAT_LEVELS, MAX_FRAMES, MeanChange, show_clip
 from signgen.evaluation.scores import ClipScores
-from signgen.evaluation.showcase import HEAT_LEVELS, MAX_FRAMES, MeanChange, show_clip
 from signgen.poses import PoseSequence
 from signgen.video import open_video
 

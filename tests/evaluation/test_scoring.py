@@ -14,10 +14,10 @@ from PIL import Image
 
 from signgen.errors import UserError
 from signgen.evaluation import Protocol, default_workers, evaluate, evaluate_pairs, pair_clips
-from signgen.evaluation.clips import ClipScorer
+from signgen.evaluation.clip_scorer import ClipScorer
 from signgen.metrics import FID, METRICS, psnr, ssim
 from signgen.poses import PoseSequence
-from signgen.processes import in_order, processes
+from signgen.runtime.worker_pool import in_order, processes
 
 
 def frames_of(folder: Path) -> torch.Tensor:
@@ -43,7 +43,7 @@ def test_one_clip(write_clip) -> None:
 def test_chunks_do_not_matter(write_clip, monkeypatch) -> None:
     a, b = write_clip("a", 7), write_clip("b", 7, seed=1)
     whole = evaluate(a, b, metrics=["ssim"])
-    monkeypatch.setattr("signgen.evaluation.clips.CHUNK_PIXELS", 2 * 64 * 48)
+    monkeypatch.setattr("signgen.evaluation.clip_scorer.CHUNK_PIXELS", 2 * 64 * 48)
     assert evaluate(a, b, metrics=["ssim"])["ssim"] == pytest.approx(whole["ssim"])
 
 
@@ -123,7 +123,7 @@ def test_a_clip_that_breaks_off_is_left_out_of_everything(write_clip, tmp_path: 
         write_clip(f"g/{name}", 5), write_clip(f"r/{name}", 5, seed=1)
     (tmp_path / "g/broken/4.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
     monkeypatch.setitem(METRICS, "fid", partial(FID, lambda frames: frames.double().mean((1, 2)), 3))
-    monkeypatch.setattr("signgen.evaluation.clips.CHUNK_PIXELS", 2 * 64 * 48)
+    monkeypatch.setattr("signgen.evaluation.clip_scorer.CHUNK_PIXELS", 2 * 64 * 48)
     found = evaluate(tmp_path / "g", tmp_path / "r", metrics=["psnr", "fid"])
     assert list(found.unscored) == ["broken"]
     assert "4.png" in found.unscored["broken"]

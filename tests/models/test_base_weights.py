@@ -7,7 +7,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
 from signgen.errors import UserError
 from signgen.models.base_weights import CLIP_SOURCE_ENCODER, copy_weights, load_base
-from signgen.models.presets import preset
+from signgen.systems.fpdm.presets import preset
 
 TOWER = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
 

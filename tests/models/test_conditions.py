@@ -1,9 +1,9 @@
 import numpy as np
 import torch
 
-from signgen.fpdm import FPDMPipeline
 from signgen.models.conditions import fusion_embedding
 from signgen.models.pixels import CLIP_STATISTICS, encoder_pixels
+from signgen.systems.fpdm.pipeline import FPDMPipeline
 
 
 def test_pictures_and_drawings_reach_the_fusion_encoder_in_one_framing(tiny_pipeline: FPDMPipeline) -> None:

@@ -1,7 +1,7 @@
 import torch
 
 from signgen.models.positions import sinusoidal_grid
-from signgen.models.presets import preset
+from signgen.systems.fpdm.presets import preset
 
 
 def test_neighbours_resemble_each_other_and_no_two_places_are_alike() -> None:

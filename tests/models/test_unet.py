@@ -3,9 +3,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
 
-from signgen.fpdm import FPDMPipeline
-from signgen.models.presets import preset
 from signgen.models.unet import ConditionalUNet
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.fpdm.presets import preset
 
 TOKENS = 7
 

@@ -1,14 +1,13 @@
 import json
 from pathlib import Path
 
-from signgen.models.presets import preset
-from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
+from signgen.systems.fpdm.presets import preset
 from tests.pipelines.conftest import Recipe
 
 
 def test_every_row_is_trained_scored_and_not_repeated(
     recipe: Recipe,
-    small_corpus: Path,  # noqa: F811
+    small_corpus: Path,
     tmp_path: Path,
 ) -> None:
     preset("tiny").build_autoencoder().save_pretrained(tmp_path / "autoencoder")

@@ -6,9 +6,8 @@ import torch
 from accelerate.state import AcceleratorState
 from diffusers import AutoencoderKL
 
-from signgen.fpdm import FPDMPipeline
-from signgen.models.folder import load_component
-from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
+from signgen.io.model_folder import load_component
+from signgen.systems.fpdm.pipeline import FPDMPipeline
 
 SCRIPT = Path(__file__).parents[2] / "pipelines" / "mini.py"
 
@@ -22,7 +21,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
 def test_the_recipe_makes_a_packaged_model_and_repeats_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    small_corpus: Path,  # noqa: F811
+    small_corpus: Path,
     tmp_path: Path,
 ) -> None:
     arguments = [small_corpus, "--work", tmp_path / "work", "--output", tmp_path / "model", "--size", "tiny"]

@@ -2,7 +2,6 @@ import json
 import shutil
 from pathlib import Path
 
-from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
 from tests.pipelines.conftest import PIPELINES, Recipe
 from tests.pipelines.test_deepfashion import shop  # noqa: F401 (a fixture)
 
@@ -13,7 +12,7 @@ STAGES = ["autoencoder", "fusion", "pcdm-prior", "pcdm-inpaint", "coarse", "pcdm
 
 def test_phoenix_from_the_corpus_to_the_table_and_on_from_where_it_stopped(
     recipe: Recipe,
-    small_corpus: Path,  # noqa: F811
+    small_corpus: Path,
     tmp_path: Path,
 ) -> None:
     given = [small_corpus, "--work", tmp_path, "--configs", TINY, "--pairs", 5]
@@ -48,7 +47,7 @@ def test_deepfashion_from_the_pictures_to_the_table(
 
 def test_the_comparison_gives_every_row_the_same_arithmetic_and_parameters(
     recipe: Recipe,
-    small_corpus: Path,  # noqa: F811
+    small_corpus: Path,
     tmp_path: Path,
 ) -> None:
     given = [small_corpus, "--work", tmp_path, "--split", "train", "--clips", 1, "--pairs", 3, "--steps", 4]

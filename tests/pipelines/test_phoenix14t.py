@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.conftest import small_corpus  # noqa: F401 (a fixture)
 from tests.pipelines.conftest import PIPELINES, Recipe
 
 TINY = PIPELINES.parent / "configs" / "tiny"
@@ -12,7 +11,7 @@ TINY = PIPELINES.parent / "configs" / "tiny"
 
 def test_from_the_corpus_to_the_table_and_on_from_where_it_stopped(
     recipe: Recipe,
-    small_corpus: Path,  # noqa: F811
+    small_corpus: Path,
     tmp_path: Path,
 ) -> None:
     given = [small_corpus, "--work", tmp_path, "--configs", TINY, "--pairs", 9]

@@ -4,7 +4,7 @@ import sys
 
 from torch import nn
 
-from signgen.training import load_settings, train
+from signgen.systems.trainings import load_settings, train
 
 if __name__ == "__main__":
     nn.Dropout.forward = lambda self, values: values  # its random numbers depend on the process

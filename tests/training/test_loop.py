@@ -9,16 +9,16 @@ from torch import nn
 from signgen.data import Triple, open_corpus
 from signgen.data.pair_lists import write_pairs
 from signgen.errors import UserError
-from signgen.fpdm import FPDMPipeline
+from signgen.io.model_folder import load_component
 from signgen.models.autoencoder import encode
-from signgen.models.folder import load_component
 from signgen.models.pixels import resize, to_images
-from signgen.training import load_settings
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.fpdm.train_diffusion import DiffusionObjective
+from signgen.systems.trainings import load_settings
 from signgen.training.checkpoint import checkpoints
-from signgen.training.diffusion import DiffusionObjective
 from signgen.training.loop import Speed, learning_rate, make_optimizer
 from signgen.training.settings import OptimizerSettings
-from tests.training.conftest import CONFIGS, TrainTiny, losses
+from tests.tiny_training import CONFIGS, TrainTiny, losses
 
 
 @pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion", "distill"])

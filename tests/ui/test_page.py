@@ -14,7 +14,6 @@ import pytest
 
 from signgen.cli.demo import EXAMPLE
 from signgen.video import VideoFile
-from tests.benchmark.conftest import tiny_model  # noqa: F401 (a fixture)
 from tests.conftest import heed_ctrl_c
 
 pytest.importorskip("gradio", reason="Gradio is not installed")
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="the
 
 
 @pytest.fixture(scope="module")
-def address(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: F811
+def address(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page, served as `signgen ui` does; its temporary files must be gone when it ends."""
     folder = tmp_path_factory.mktemp("temporary")
     with socket.socket() as free:

@@ -1,0 +1,152 @@
+"""Reading pose files: the format is found from the content, never from the name."""
+
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from signgen.errors import UserError
+from signgen.poses.formats.deepfashion_annotations import CSV_HEADER, read_deepfashion_csv, read_deepfashion_text
+from signgen.poses.formats.json_files import read_frames, read_json
+from signgen.poses.formats.keypoint_pickles import read_pickle
+from signgen.poses.formats.numpy_files import read_npy, read_npz
+from signgen.poses.formats.pose_format import MAGIC, read_pose
+from signgen.poses.formats.raw import RawPoses, Sequences, select
+from signgen.poses.sequence import PoseSequence, check_size
+from signgen.video.images import is_image
+from signgen.video.readers import natural_key
+
+MAX_BYTES = 8 << 30
+
+
+def read_poses(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+) -> PoseSequence:
+    """Read poses of any supported format.
+
+    Args:
+        path: a file, or a folder with one JSON file a frame; FILE::NAME selects one sequence of a file of
+        many. name: selects as well, where `path` is to be taken as it is. size: (width, height) of the
+        picture, used where the file does not say. fps: frames per second, used where the file does not say;
+        25 where neither does.
+
+    Raises UserError, naming the file, for anything that is no valid pose sequence.
+    """
+    if size is not None:
+        check_size(size)
+    raw = read_raw(path, name)
+    try:
+        return raw.sequence(size, fps)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def read_raw(path: str | Path, name: str | None = None) -> RawPoses:
+    """The poses as the file has them; arguments as `read_poses`. UserError, naming the file, if it cannot."""
+    file, name = split_name(path, name)
+    sequences = list_sequences(file)
+    try:
+        return select(sequences, name)
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from error
+
+
+def split_name(path: str | Path, name: str | None = None) -> tuple[Path, str | None]:
+    """FILE::NAME as file and name."""
+    text = str(path)
+    if name is None and "::" in text and not Path(text).exists():
+        text, name = text.rsplit("::", 1)
+    return Path(text), name
+
+
+def list_sequences(path: Path) -> Sequences:
+    """The sequences of a file by name, as yet unread. UserError, naming the file, if it holds no poses."""
+    try:
+        if path.is_dir():
+            return _read_folder(path)
+        status = path.stat()
+        return _read_file(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read poses ({error.strerror})") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+@lru_cache(maxsize=1)  # a corpus reads its clips one after the other from one large file
+def _read_file(path: Path, modified: int, size: int) -> Sequences:
+    if size > MAX_BYTES:
+        raise UserError("too large for a pose file")
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or head[8:] == b"AVI ":
+            raise UserError("a video holds no key points; extract them with `signgen poses extract`")
+        content = head + file.read()
+    if content.startswith(b"\x1f\x8b"):
+        content = _unzipped(content)
+    return _reader(content)(content)
+
+
+def holds_pictures(path: Path) -> bool:
+    """Whether `path` is a folder of pictures: drawn poses, if any."""
+    return path.is_dir() and not _json_files(path) and any(is_image(p) for p in path.iterdir())
+
+
+def _json_files(path: Path) -> list[Path]:
+    return sorted((p for p in path.iterdir() if p.suffix.lower() == ".json"), key=natural_key)
+
+
+def _read_folder(path: Path) -> Sequences:
+    files = _json_files(path)
+    if files:
+        return read_frames([file.read_bytes() for file in files])
+    if holds_pictures(path):
+        raise UserError(
+            "pictures hold no key points: drawings of poses cannot be read back, only shown to a model that was "
+            "trained on such drawings (read_drawn_poses); `signgen poses extract` finds poses in pictures of a signer"
+        )
+    raise UserError("the folder holds no JSON files of poses")
+
+
+def _unzipped(content: bytes) -> bytes:
+    """gzip's content, as far as `MAX_BYTES`."""
+    try:
+        decompressor = zlib.decompressobj(wbits=31)
+        unzipped = decompressor.decompress(content, MAX_BYTES)
+    except zlib.error as error:
+        raise UserError(f"broken gzip file ({error})") from error
+    if not decompressor.eof:
+        raise UserError("the gzip file is cut off, or too large for poses")
+    return unzipped
+
+
+def _reader(content: bytes) -> Callable[[bytes], Sequences]:
+    """The reader for what the file begins with."""
+    if not content:
+        raise UserError("the file is empty")
+    if content.startswith(b"PK"):
+        return read_npz
+    if content.startswith(b"\x93NUMPY"):
+        return read_npy
+    if content[:4] in MAGIC:
+        return read_pose
+    if content[:1] == b"\x80" or (content[:1] in b"(]}" and content[-1:] == b"."):  # protocol 2 on; 0, 1
+        return read_pickle
+    if content.lstrip()[:1] in (b"{", b"["):
+        return read_json
+    return _read_text
+
+
+def _read_text(content: bytes) -> Sequences:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError("not a pose file of any known format") from None
+    if text.startswith(CSV_HEADER):
+        return read_deepfashion_csv(text)
+    if text[:1] in "-0123456789":
+        return read_deepfashion_text(text)
+    raise UserError("not a pose file of any known format")

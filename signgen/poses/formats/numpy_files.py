@@ -1,0 +1,74 @@
+"""numpy's .npz and .npy files: our own archives (keypoints, size, fps), and plain arrays of key points."""
+
+import io
+import zipfile
+from functools import partial
+
+import numpy as np
+
+from signgen.errors import UserError
+from signgen.poses.formats.raw import RawPoses, Sequences, as_points
+from signgen.video.images import one_line
+
+# A small file may declare a huge array; key points of an hour of video take less than this.
+MAX_BYTES = 2 << 30
+
+
+def read_npy(content: bytes) -> Sequences:
+    """One array of key points: (F, K, 2 or 3), or (K, 2 or 3) for a single frame."""
+    return {"": lambda: RawPoses.by_count("npy", as_points(_array(content)))}
+
+
+def read_npz(content: bytes) -> Sequences:
+    """`keypoints` with optional `size` and `fps`; or one array per clip, by name."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except Exception as error:  # zipfile lets struct's and its own errors through
+        raise UserError(f"broken archive ({one_line(error)})") from error
+    names = {member.removesuffix(".npy") for member in archive.namelist() if member.endswith(".npy")}
+    if not names:
+        raise UserError("the archive holds no numpy arrays")
+    if "keypoints" in names:
+        return {"": partial(_own_archive, archive, names)}
+    return {name: partial(_clip, archive, name) for name in sorted(names)}
+
+
+def _own_archive(archive: zipfile.ZipFile, names: set[str]) -> RawPoses:
+    size = _size(_member(archive, "size")) if "size" in names else None
+    fps = _fps(_member(archive, "fps")) if "fps" in names else None
+    return RawPoses.by_count("npz", as_points(_member(archive, "keypoints")), size, fps)
+
+
+def _clip(archive: zipfile.ZipFile, name: str) -> RawPoses:
+    return RawPoses.by_count("npz", as_points(_member(archive, name)))
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    try:
+        if archive.getinfo(f"{name}.npy").file_size > MAX_BYTES:
+            raise UserError(f"the array {name!r} is too large")
+        content = archive.read(f"{name}.npy")
+    except UserError:
+        raise
+    except Exception as error:  # zipfile lets zlib's, lzma's, struct's and its own errors through
+        raise UserError(f"broken archive ({one_line(error)})") from error
+    return _array(content)
+
+
+def _array(content: bytes) -> np.ndarray:
+    try:
+        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    except Exception as error:  # numpy parses the header by ast, tokenize and struct, and lets their errors by
+        raise UserError(f"broken numpy array ({one_line(error)})") from error
+
+
+def _size(array: np.ndarray) -> tuple[int, int]:
+    if array.shape != (2,) or array.dtype.kind not in "iu":
+        raise UserError("its `size` must be two whole numbers, width and height")
+    return int(array[0]), int(array[1])
+
+
+def _fps(array: np.ndarray) -> float:
+    if array.size != 1 or array.dtype.kind not in "fiu":
+        raise UserError("its `fps` must be one number")
+    return float(array.reshape(()))

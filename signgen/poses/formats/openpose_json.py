@@ -1,0 +1,81 @@
+"""OpenPose's JSON, one file a frame, and what DWPose and ControlNet write in its likeness."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from signgen.errors import UserError
+from signgen.poses.formats.raw import RawPoses, largest_person
+from signgen.poses.point_layouts import BODY_25, FACE_70, IDENTITY_133, LEFT_HAND_NAMES, RIGHT_HAND_NAMES
+from signgen.poses.skeletons import FEET_NAMES, NAMES_18
+
+# Each component's point names by how many points it has; an empty one is a part that was not looked for.
+COMPONENTS: dict[str, dict[int, Sequence[str]]] = {
+    "pose_keypoints_2d": {0: (), 18: NAMES_18, 24: NAMES_18 + FEET_NAMES, 25: BODY_25},
+    "face_keypoints_2d": {0: (), 68: FACE_70[:68], 70: FACE_70},
+    "hand_left_keypoints_2d": {0: (), 21: LEFT_HAND_NAMES},
+    "hand_right_keypoints_2d": {0: (), 21: RIGHT_HAND_NAMES},
+}
+# All names that occur, the 18 body points first.
+NAMES = list(dict.fromkeys(NAMES_18 + BODY_25 + FACE_70 + LEFT_HAND_NAMES + RIGHT_HAND_NAMES))
+
+
+def is_openpose(frame: Any) -> bool:
+    """Whether a JSON value is a frame of OpenPose's."""
+    return isinstance(frame, dict) and isinstance(frame.get("people"), list)
+
+
+def openpose_poses(frames: Sequence[Any]) -> RawPoses:
+    """The largest person of each frame; a frame without people has no points."""
+    parsed = [_frame(frame, number) for number, frame in enumerate(frames)]
+    bodies = {tuple(names) for _, used in parsed for names in used}
+    points = np.stack([points for points, _ in parsed])
+    size = _canvas(frames[0])
+    if bodies == {tuple(NAMES_18)}:
+        return RawPoses("OpenPose JSON", "OpenPose COCO-18", points[:, :18], NAMES_18, IDENTITY_133, size)
+    layout = "OpenPose " + ("BODY_25" if tuple(BODY_25) in bodies else "COCO-18")
+    return RawPoses("OpenPose JSON", layout, points, NAMES, IDENTITY_133, size)
+
+
+def _frame(frame: Any, number: int) -> tuple[np.ndarray, list[Sequence[str]]]:
+    """The largest person's points, ordered as NAMES, and the names of the components that they came in."""
+    if not is_openpose(frame):
+        raise UserError(f"frame {number} is not OpenPose's: it has no list of people")
+    people = [_person(person, f"frame {number}, person {i}") for i, person in enumerate(frame["people"])]
+    if not people:
+        return np.zeros((len(NAMES), 3)), []
+    return people[largest_person([points for points, _ in people])]
+
+
+def _person(person: Any, where: str) -> tuple[np.ndarray, list[Sequence[str]]]:
+    points = np.zeros((len(NAMES), 3))
+    used = []
+    if not isinstance(person, dict):
+        raise UserError(f"{where} is no JSON object")
+    for component, names_by_count in COMPONENTS.items():
+        values = numbers(person.get(component) or [], f"{where}, {component}")
+        names = names_by_count.get(len(values) // 3)
+        if names is None or len(values) % 3:
+            expected = " or ".join(str(3 * count) for count in names_by_count)
+            raise UserError(f"{where}: {component} has {len(values)} numbers, not {expected}")
+        if names:
+            points[[NAMES.index(name) for name in names]] = np.reshape(values, (-1, 3))
+            used.append(names)
+    return points, used
+
+
+def numbers(values: Any, where: str) -> list[float]:
+    """A JSON list of numbers, null meaning missing (0)."""
+    if not isinstance(values, list) or not all(v is None or isinstance(v, int | float) for v in values):
+        raise UserError(f"{where} is no list of numbers")
+    try:
+        return [float(value or 0) for value in values]
+    except OverflowError as error:  # JSON's whole numbers have no limit
+        raise UserError(f"{where} holds an absurdly large number") from error
+
+
+def _canvas(frame: Any) -> tuple[int, int] | None:
+    """The picture's size, where the tool wrote it."""
+    size = frame.get("canvas_width"), frame.get("canvas_height")
+    return size if all(isinstance(side, int) and 0 < side < 65536 for side in size) else None  # type: ignore

@@ -1,0 +1,118 @@
+"""Rendering: a first frame and poses -> a stream of frames."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, repeat
+
+import numpy as np
+
+from signgen.errors import UserError
+from signgen.models.pixels import to_frames
+from signgen.models.pose_inputs import PoseInputs, pose_inputs
+from signgen.poses import PoseSequence
+from signgen.rendering.background import locked_background
+from signgen.rendering.framing import frame_picture, poses_on_picture
+from signgen.runtime.batch_size import BATCH_SIZE, batch_sizes, device_memory
+from signgen.runtime.pinned_copies import to_device, to_host
+from signgen.runtime.prefetch import one_late
+from signgen.sampling.noise import frame_generator, frame_noise
+from signgen.systems.base import SignerPipeline
+
+# How many frames there are, the frames, and how much of the first frame is to stand in their place.
+Batch = tuple[int, Callable[[], np.ndarray], Callable[[], np.ndarray] | None]
+
+
+def render(
+    pipeline: SignerPipeline,
+    frame: np.ndarray,
+    poses: PoseSequence,
+    *,
+    source_pose: PoseSequence | None = None,
+    steps: int | None = None,
+    solver: str | None = None,
+    guidance_source: float | None = None,
+    guidance_fusion: float | None = None,
+    guidance_steps: tuple[int | None, int | None] | None = None,
+    deep_cache: int | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    fit: str | None = None,
+    lock_background: bool = True,
+    noise_prior: bool = False,
+) -> Iterator[np.ndarray]:
+    """Yield a frame uint8 (H, W, 3), of the first frame's size, for every pose.
+
+    frame: uint8 (H, W, 3), the signer. poses: whole-body key points in pixels of `poses.size`, brought to the frame's
+    size. source_pose: its first frame is the signer's own pose in `frame`, which PCDMs need; in pixels of a picture
+    that is brought to the frame's size likewise. guidance_steps, deep_cache: shortcuts that change frames a little
+    (`signgen.sampling.step_plan`). lock_background: let the first frame show where the signer is not and the rendered
+    frame agrees with it (`signgen.rendering.background`). noise_prior: start from the noised first frame, where the
+    model's schedule leaves some of it. batch_size: if not given, what there is memory for
+    (`signgen.runtime.batch_size`). What else is None is the model's own default.
+
+    Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
+    (beyond rounding). Raises UserError for input it cannot render.
+    """
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+        raise UserError(f"the first frame must be uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
+    if source_pose is None and pipeline.needs_source_pose:
+        raise UserError("this model needs the pose of the signer in the first frame: give it as source pose")
+    for given in (poses, source_pose):
+        if given is not None and given.skeleton != "coco-wholebody-133":
+            raise UserError(f"rendering needs whole-body poses (coco-wholebody-133), not {given.skeleton}")
+    options = pipeline.sampling_options(
+        steps=steps,
+        solver=solver,
+        guidance_source=guidance_source,
+        guidance_fusion=guidance_fusion,
+        guidance_steps=guidance_steps,
+        deep_cache=deep_cache,
+    )
+    size = tuple(pipeline.config.picture_size)
+    height, width = frame.shape[:2]
+    placed = poses_on_picture(poses, width=width, height=height)
+    framing = frame_picture(frame, placed, size, fit or pipeline.config.sampling.get("fit", "squash"))
+    driving = framing.poses_to_model(placed)
+    own = None
+    if source_pose is not None:
+        own = pose_inputs(framing.poses_to_model(poses_on_picture(source_pose[:1], width=width, height=height)), size)
+    picture = framing.to_model(frame)
+    initial, _ = frame_noise(pipeline.noise_shape(size), seed, [])
+    if noise_prior:
+        initial = pipeline.noised_source(picture, initial, options)
+
+    if batch_size is None and pipeline.compiled:
+        batch_size = BATCH_SIZE  # a frame by itself, to measure, would be compiled by itself
+    sizes = batch_sizes(device_memory(pipeline.device)) if batch_size is None else repeat(batch_size)
+
+    def batches() -> Iterator[Batch]:
+        source, first_frame = pipeline.encode_source(picture[None], own), to_device(picture, pipeline.device)
+        for rows in _batches(len(driving), sizes, padded=pipeline.compiled):
+            inputs = pose_inputs(driving[rows[0] : rows[-1] + 1], size)[rows - rows[0]]
+            drawings = to_device(inputs.drawings, pipeline.device)
+            noise = initial.expand(len(rows), *initial.shape[1:])
+            generators = [frame_generator(seed, index) for index in rows.tolist()]
+            inputs = PoseInputs(drawings, inputs.points)
+            images = pipeline.generate(source, inputs, noise, size=size, generators=generators, **options)
+            generated, locked = to_frames(images), None
+            if lock_background:
+                locked = to_host(locked_background(generated, first_frame, drawings))
+            yield len(np.unique(rows)), to_host(generated), locked
+
+    def frames() -> Iterator[np.ndarray]:
+        # A device renders the next batch while the latest one is taken from it; a CPU does one after the other.
+        for count, generated, locked in batches() if pipeline.device.type == "cpu" else one_late(batches()):
+            masks: Iterable[np.ndarray | None] = repeat(None) if locked is None else locked()
+            for one, mask in islice(zip(generated(), masks, strict=False), count):
+                yield framing.to_picture(frame, one, mask)
+
+    return frames()
+
+
+def _batches(count: int, sizes: Iterator[int], padded: bool) -> Iterator[np.ndarray]:
+    """The numbers of `count` frames, batch by batch; padded: the last frame once more until the batch is full."""
+    start = 0
+    while start < count:
+        size = min(next(sizes), count)
+        rows = np.arange(start, start + size)
+        yield rows.clip(max=count - 1) if padded else rows[: count - start]
+        start += size

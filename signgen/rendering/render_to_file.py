@@ -1,0 +1,172 @@
+"""A first frame and poses become an MP4 that says what it is: what `signgen render` and `signgen demo` do."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from signgen.errors import UserError
+from signgen.io.atomic_files import atomic_path
+from signgen.io.model_folder import model_index
+from signgen.io.model_location import model_folder
+from signgen.io.provenance import model_hash, provenance
+from signgen.poses import PoseSequence
+from signgen.rendering.generator import render
+from signgen.runtime.device import fastest_dtype, peak_memory, usable_device
+from signgen.runtime.flops import device_flops
+from signgen.runtime.prefetch import overlapped
+from signgen.systems.base import SignerPipeline
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.fpdm.pipeline_flops import pipeline_flops
+from signgen.systems.pcdm.pipeline import PCDMPipeline, StageFolder
+from signgen.video import VideoReader, VideoWriter
+
+Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
+
+SAMPLING = ("steps", "solver", "guidance_source", "guidance_fusion", "guidance_steps", "deep_cache")
+PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline, "PCDMPipeline": PCDMPipeline}
+
+
+def render_to_file(
+    picture: np.ndarray,
+    poses: PoseSequence,
+    output: Path,
+    *,
+    inputs: Mapping[str, Any],
+    progress: Progress,
+    source_pose: PoseSequence | None = None,
+    keep_stages: Path | None = None,
+    model: str = "mini",
+    seed: int = 0,
+    device: str = "auto",
+    dtype: torch.dtype | None = None,
+    driving: "Driving | None" = None,
+    save_memory: bool = False,
+    compile: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Render to an MP4, and write beside it, as OUT.mp4.json, what it was made with.
+
+    Args:
+        picture: uint8 (H, W, 3), the signer.
+        poses: the movements, in pixels of a picture that they fit to.
+        output: the MP4; it appears when it is complete.
+        inputs: where picture and poses come from, for the record.
+        progress: wraps the stream of frames, given their number and what happens to them.
+        source_pose: its first frame is the signer's own pose in `picture`, which PCDMs need.
+        keep_stages: a folder for the embeddings and coarse pictures of PCDMs' first stages.
+        model: an embedded model's name, a model folder or a hub id.
+        device: "auto" takes CUDA where there is one.
+        dtype: of the networks; None takes bfloat16 where it is faster.
+        driving: a video to put on the left.
+        save_memory: `SignerPipeline.save_memory`.
+        compile: `SignerPipeline.compile`.
+        options: those of `signgen.rendering.generator.render`; None leaves the choice to the model.
+
+    Returns what was written beside the video.
+    """
+    folder = model_folder(model)
+    origin = provenance(Path(model).resolve().name, model_hash(folder), seed)
+    height, width = picture.shape[:2]
+    size = (width + (driving.width(height) if driving else 0), height)
+    with VideoWriter(output, poses.fps, size, origin) as writer:
+        pipeline = load_pipeline(folder, device, dtype)
+        pipeline.save_memory(save_memory)
+        if compile:
+            pipeline.compile()
+        if keep_stages is not None:
+            if not isinstance(pipeline, PCDMPipeline):
+                raise UserError(f"{model} has no stages to keep: only PCDMs have")
+            if compile:  # what fills the last batch would be kept, too
+                raise UserError("stages are not kept of a compiled model: leave out --compile or --keep-stages")
+            pipeline.keep = StageFolder(keep_stages)
+        start = time.monotonic()
+        frames = render(pipeline, picture, poses, source_pose=source_pose, seed=seed, **options)
+
+        def write(numbered: tuple[int, np.ndarray]) -> None:
+            index, frame = numbered
+            writer.write(driving.beside(frame, index) if driving else frame)
+
+        with overlapped(write) as hand_over:
+            for numbered in enumerate(progress(frames, len(poses), "Rendering")):
+                hand_over(numbered)
+    seconds = time.monotonic() - start
+    record = {
+        **{name: str(value) for name, value in inputs.items() if value is not None},
+        "output": str(output),
+        "frames": len(poses),
+        "fps": poses.fps,
+        "size": size,
+        "seconds": round(seconds, 3),
+        **speed(pipeline, folder, len(poses), seconds, options),
+        **origin,
+        "seed": seed,
+        "device": str(pipeline.device),
+        "dtype": str(pipeline.dtype).removeprefix("torch."),
+        **pipeline.config.sampling,
+        **{name: value for name, value in options.items() if value is not None},
+    }
+    with atomic_path(output.with_name(output.name + ".json")) as beside:
+        beside.write_text(json.dumps(record, indent=2) + "\n")
+    return record
+
+
+def speed(
+    pipeline: SignerPipeline, folder: Path, frames: int, seconds: float, options: Mapping[str, Any]
+) -> dict[str, float]:
+    """Frames a second, peak memory, and for FPDM what share of the device's arithmetic its networks used."""
+    found = {"frames_per_second": round(frames / seconds, 3), "peak_memory_bytes": peak_memory(pipeline.device)}
+    if isinstance(pipeline, FPDMPipeline):
+        sampling = {name: options.get(name) for name in SAMPLING}
+        flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
+        found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, pipeline.dtype), 4)
+    return found
+
+
+def pipeline_class(folder: Path) -> type[SignerPipeline]:
+    """The system that a model folder holds. Raises UserError for one that signgen does not know."""
+    name = model_index(folder).get("_class_name")
+    if name not in PIPELINES:
+        raise UserError(f"{folder} holds a {name}: signgen renders with {', '.join(PIPELINES)}")
+    return PIPELINES[name]
+
+
+def load_pipeline(folder: Path, device: str, dtype: torch.dtype | None = None) -> SignerPipeline:
+    """The pipeline of a model folder on a device, in the faster precision where none is given.
+
+    Raises UserError for a device that is not there.
+    """
+    place = usable_device(device)
+    return pipeline_class(folder).from_pretrained(folder, dtype=dtype or fastest_dtype(place)).to(place)
+
+
+class Driving:
+    """The video that poses come from, frame by frame in step with them.
+
+    offset: seconds from its beginning to the first pose. Raises UserError if it ends before the poses do.
+    """
+
+    def __init__(self, video: VideoReader, offset: float, poses: PoseSequence):
+        self._video = video
+        # The small surplus keeps 0.04 s * 25 fps from falling short of frame 1.
+        self._indices = [int((offset + i / poses.fps) * video.fps + 1e-3) for i in range(len(poses))]
+        if self._indices[-1] >= len(video):
+            raise UserError(
+                f"the video beside ends after {len(video)} frames, the poses need "
+                f"{self._indices[-1] + 1}: give another video or fewer poses"
+            )
+
+    def width(self, height: int) -> int:
+        """Its width in pixels when it is `height` pixels high."""
+        return max(1, round(self._video.size[0] * height / self._video.size[1]))
+
+    def beside(self, frame: np.ndarray, index: int) -> np.ndarray:
+        """Frame `index` of the video, as high as `frame`, with `frame` (H, W, 3) on its right."""
+        height = len(frame)
+        left = Image.fromarray(self._video[self._indices[index]]).resize((self.width(height), height))
+        return np.hstack([np.asarray(left), frame])

@@ -1,0 +1,116 @@
+"""What every system is to rendering: a source picture and poses -> pictures of that signer in these poses."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+from torch import Tensor
+
+from signgen.errors import UserError
+from signgen.io.model_folder import forget_places, load_components
+from signgen.io.model_location import model_folder
+from signgen.models.pixels import to_frames
+from signgen.models.pose_inputs import PoseInputs
+from signgen.runtime.pinned_copies import to_device
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from Python 3.11 on
+
+
+class SignerPipeline(DiffusionPipeline, ABC):
+    """A pipeline in diffusers' layout that renders a signer in poses.
+
+    Its configuration holds `picture_size` (height, width) and `sampling`, the model's own defaults.
+    """
+
+    needs_source_pose: ClassVar[bool] = False
+    """Whether `encode_source` needs the poses of the source pictures."""
+
+    denoisers: ClassVar[tuple[str, ...]]
+    """The parts that run at every step."""
+
+    one_by_one = False
+    compiled = False
+
+    @classmethod
+    def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> "Self":
+        """Load a model folder, a hub id or an embedded model by name ("mini").
+
+        Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
+        """
+        return cls(**load_components(cls, model_folder(path_or_name), dtype))
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        """As diffusers' own, with nothing in it about where on this machine parts were loaded from."""
+        super().save_pretrained(save_directory, **options)
+        forget_places(Path(save_directory))
+
+    @classmethod
+    def without_weights(cls, path_or_name: str | Path) -> "Self":
+        """The same on the meta device: sizes without numbers, to count with."""
+        return cls(**load_components(cls, model_folder(path_or_name), torch.float32, weights=False))
+
+    def save_memory(self, on: bool = True) -> None:
+        """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
+        self.one_by_one = on
+        if on:
+            self.vae.enable_slicing()
+        else:
+            self.vae.disable_slicing()
+
+    def compile(self, backend: str | Callable[..., Any] = "inductor") -> None:
+        """Compile the denoisers and the decoder, at their first call: minutes, for the same pictures beyond rounding.
+
+        They are compiled for each shape they are given; `render` gives a compiled pipeline one alone.
+        """
+        for part in (*(getattr(self, name) for name in self.denoisers), self.vae.decoder):
+            if part is not None:
+                part.compile(dynamic=False, backend=backend)
+        self.compiled = True
+
+    @abstractmethod
+    def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> Any:
+        """What `generate` needs of source frames (B, H, W, 3) uint8 in their own poses, once per video."""
+
+    @abstractmethod
+    def noise_shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Shape of the initial noise of a picture of `size` (height, width)."""
+
+    @abstractmethod
+    def sampling_options(self, **given: Any) -> dict[str, Any]:
+        """Keyword arguments of `generate`: what is given and not None, else the model's own defaults."""
+
+    generate: Callable[..., Tensor]
+    """generate(source, poses, noise, *, size, generators, **sampling_options) -> images (B, 3, *size) in about [-1, 1].
+
+    source: what `encode_source` gave. poses: PoseInputs of B poses. noise: (B, *noise_shape). generators: of stochastic
+    solvers' noise, one a row.
+    """
+
+    def noised_source(self, frame: np.ndarray, noise: Tensor, sampling: dict[str, Any]) -> Tensor:
+        """Initial noise that holds what the schedule leaves of the source's latents, where a system can do so.
+
+        frame: uint8 (H, W, 3) of the model's size. noise: (1, *noise_shape). sampling: what `sampling_options` gave.
+        """
+        raise UserError(f"{type(self).__name__} has no noise prior: leave it out")
+
+    def _on_device(self, frames: np.ndarray | Tensor) -> Tensor:
+        return to_device(frames, self.device)
+
+
+def picture_array(image: Image.Image) -> np.ndarray:
+    """uint8 (H, W, 3)."""
+    return np.array(image.convert("RGB"))
+
+
+def pictures(images: Tensor, output_type: str) -> Any:
+    """Images (B, 3, H, W) in about [-1, 1] as a pipeline gives them out: "np", "uint8" or "pil"."""
+    if output_type == "np":
+        return ((images + 1) / 2).clamp(0, 1).movedim(1, -1).cpu().numpy()
+    frames = to_frames(images).cpu().numpy()
+    return [Image.fromarray(frame) for frame in frames] if output_type == "pil" else frames

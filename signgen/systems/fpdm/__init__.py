@@ -1,0 +1,1 @@
+"""FPDM: fusion-embedding pose-guided diffusion, its pipeline, sizes, conversion and trainings."""

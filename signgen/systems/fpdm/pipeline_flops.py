@@ -1,0 +1,75 @@
+"""How much arithmetic FPDM takes to render a video."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from signgen.models.autoencoder import decode, encode
+from signgen.models.conditions import fusion_embedding, source_hidden
+from signgen.models.pixels import to_images
+from signgen.models.unet import DeepFeatures
+from signgen.runtime.flops import count_flops
+from signgen.sampling.denoiser import DeepCache
+from signgen.sampling.step_plan import Step, sampling_plan
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+
+
+@dataclass(frozen=True)
+class PipelineFlops:
+    """Floating-point operations. parts: of one call of each, nothing cached. video: once per video, by what it is
+    for; frame: once per frame."""
+
+    parts: dict[str, float]
+    video: dict[str, float]
+    frame: dict[str, float]
+
+    def of_video(self, frames: int) -> float:
+        """All there is to do for a video of so many frames."""
+        return sum(self.video.values()) + frames * sum(self.frame.values())
+
+
+def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
+    """What rendering takes, of a pipeline on the meta device (`FPDMPipeline.without_weights`): shapes suffice.
+
+    options: sampling options in place of the model's own.
+    """
+    sampling, size = pipeline.sampling_options(**options), tuple(pipeline.config.picture_size)
+    source_pixels = torch.empty((1, *pipeline.config.source_size, 3), dtype=torch.uint8, device="meta")
+    drawings = torch.empty((1, *size, 3), dtype=torch.uint8, device="meta")
+    latents = torch.empty((1, *pipeline.noise_shape(size)), device="meta")
+    source = pipeline.encode_source(source_pixels)
+    conditions = pipeline.encode_poses(source, drawings, size)
+    plan = sampling_plan(**{name: value for name, value in sampling.items() if name != "solver"})
+    timestep, unet = torch.tensor(1), pipeline.unet
+
+    def step_flops(step: Step) -> float:
+        deep: DeepCache = defaultdict(DeepFeatures)
+        if not step.fresh:
+            pipeline.denoise(conditions, step.branches, latents, timestep, deep)
+        return count_flops(lambda: pipeline.denoise(conditions, step.branches, latents, timestep, deep))
+
+    hidden = source_hidden(pipeline.source_encoder, source_pixels)
+    tokens = unet.source_tokens(hidden)
+    keys = count_flops(lambda: unet.source_context(tokens))
+    encoder = count_flops(lambda: source_hidden(pipeline.source_encoder, source_pixels))
+    embedding = count_flops(lambda: fusion_embedding(pipeline.fusion, drawings))
+    decoding = count_flops(lambda: decode(pipeline.vae, latents, *size))
+    from_source = pipeline.config.start == "source"
+    encoding = count_flops(lambda: encode(pipeline.vae, to_images(drawings))) if from_source else 0.0
+    call = count_flops(lambda: unet(latents, timestep, source.context, conditions.pose_features, conditions.fusion))
+    return PipelineFlops(
+        parts={"source_encoder": encoder, "fusion": embedding, "unet": keys + call, "vae": decoding},
+        video={
+            "source_encoder": encoder,
+            "fusion": embedding,
+            "unet": count_flops(lambda: unet.source_tokens(hidden)) + keys,
+            "vae": encoding,
+        },
+        frame={
+            "poses": count_flops(lambda: pipeline.encode_poses(source, drawings, size)),
+            "unet": sum(count * step_flops(step) for step, count in Counter(plan).items()),
+            "vae": decoding,
+        },
+    )

@@ -1,0 +1,1 @@
+"""PCDMs: progressive conditional diffusion models, their pipeline, sizes, conversion and trainings."""

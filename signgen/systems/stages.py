@@ -1,0 +1,87 @@
+"""The trainings of a system in their order, each on what those before it made."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from signgen.io.model_card import CARD, assembled_card, write_card
+from signgen.io.model_folder import load_component, save_model
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.training.loop import Report
+
+FPDM_STAGES = ("autoencoder", "fusion", "diffusion")
+# From nothing: the autoencoder's decoder is trained on by itself, and the model distilled to few steps.
+MINI_STAGES = ("autoencoder", "decoder", "fusion", "diffusion", "distill")
+# Autoencoder and fusion model, whose tower embeds pictures, where they are trained here: the published ones are not.
+PCDM_STAGES = ("autoencoder", "fusion", "pcdm-prior", "pcdm-inpaint", "pcdm-refine")
+# Stage -> its settings that name what other stages make.
+PARTS = {
+    "decoder": {"autoencoder": "autoencoder"},
+    "diffusion": {"autoencoder": "autoencoder", "fusion": "fusion"},
+    "distill": {"teacher": "diffusion"},
+    "pcdm-prior": {"image_encoder": "fusion"},
+    "pcdm-inpaint": {"autoencoder": "autoencoder", "image_encoder": "fusion", "prior": "pcdm-prior"},
+    "pcdm-refine": {"inpaint": "pcdm-inpaint"},
+}
+
+
+def train_stages(configs: Path, work: Path, overrides: Iterable[str] = (), stages: Sequence[str] = FPDM_STAGES) -> Path:
+    """Train every stage that has a configuration `configs/STAGE.yaml`, in `work/STAGE`; returns the last one's model.
+
+    Before PCDMs' third stage its coarse pictures are made, in `work/coarse`. What is done is not repeated, what was
+    stopped goes on. overrides: `key=value` for all stages, or `STAGE:key=value` for one. Raises UserError as `train`
+    does.
+    """
+    made: dict[str, Path] = {}
+    for stage in stages:
+        config = configs / f"{stage}.yaml"
+        if not config.exists():
+            continue
+        parts = [f"{name}={made[maker]}" for name, maker in PARTS.get(stage, {}).items() if maker in made]
+        given = [f"output={work / stage}", *parts, *of_stage(stage, overrides)]
+        if stage == "pcdm-refine":
+            given += [f"coarse={work / 'coarse'}", "validation=[]"]  # there are no coarse pictures to validate on
+            make_pictures(config, given)
+        kind = "autoencoder" if stage == "decoder" else stage
+        made[kind] = train_stage(kind, config, given, name=stage)
+    return list(made.values())[-1]
+
+
+def make_pictures(config: Path, overrides: Iterable[str]) -> None:
+    """The coarse pictures that the pcdm-refine training of that configuration needs."""
+    from signgen.systems.pcdm.coarse_images import make_coarse
+    from signgen.systems.pcdm.train_refine import RefineSettings
+    from signgen.systems.trainings import load_settings
+
+    settings = load_settings("pcdm-refine", config, overrides)
+    assert isinstance(settings, RefineSettings)
+    if count := make_coarse(settings):
+        print(f"coarse {count} pictures", flush=True)
+
+
+def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) -> Path:
+    """One training, gone on with where it was stopped; its numbers are printed under `name`. Returns its model."""
+    from signgen.systems.trainings import load_settings, train_or_resume
+
+    report: Report = partial(print, name, flush=True)
+    return train_or_resume(kind, load_settings(kind, config, overrides), report)
+
+
+def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
+    """Those of `[STAGE:]key=value` overrides that are for a stage, without the prefix that names it."""
+    names = tuple(f"{name}:" for name in (*MINI_STAGES, *PCDM_STAGES))
+    for_all = [override for override in overrides if not override.startswith(names)]
+    own = [override.removeprefix(f"{stage}:") for override in overrides if override.startswith(f"{stage}:")]
+    return for_all + own
+
+
+def assemble(diffusion: Path, decoder: Path, output: Path) -> None:
+    """Save a trained pipeline with a decoder that was trained apart, in half precision. A card that is there stays."""
+    pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
+    pipeline.register_modules(vae=load_component(AutoencoderKL, decoder, torch.float16))
+    save_model(pipeline, output)
+    if (diffusion / CARD).exists():
+        write_card(output, assembled_card(diffusion, decoder))

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from signgen.errors import UserError
+from signgen.poses import PoseSequence
+from signgen.rendering.framing import frame_picture, poses_on_picture
+
+
+def poses(x: float, y: float, size: tuple[int, int]) -> PoseSequence:
+    keypoints = np.zeros((3, 133, 3), np.float32)
+    keypoints[:, :17] = (x, y, 1)
+    return PoseSequence(keypoints, size, 25.0, "coco-wholebody-133")
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_a_picture_of_the_models_shape_is_untouched() -> None:
+    frame, sequence = picture(260, 210), poses(100, 90, (210, 260))
+    framing = frame_picture(frame, sequence, (260, 210), "crop")
+    assert np.array_equal(framing.to_model(frame), frame)
+    assert np.array_equal(framing.poses_to_model(sequence).keypoints, sequence.keypoints)
+    generated = picture(260, 210)[::-1]
+    assert np.array_equal(framing.to_picture(frame, generated), generated)
+
+
+@pytest.mark.parametrize(("x", "left"), [(160, 63), (0, 0), (319, 126)])
+def test_the_window_follows_the_signer_and_stays_inside(x: float, left: int) -> None:
+    frame, sequence = picture(240, 320), poses(x, 100, (320, 240))
+    framing = frame_picture(frame, sequence, (260, 210), "crop")
+    assert framing.window == (left, 0, 194, 240)
+    assert framing.to_model(frame).shape == (260, 210, 3)
+
+
+def test_outside_the_window_the_picture_stays() -> None:
+    frame, sequence = picture(240, 320), poses(160, 100, (320, 240))
+    framing = frame_picture(frame, sequence, (260, 210), "crop")
+    result = framing.to_picture(frame, np.zeros((260, 210, 3), np.uint8))
+    assert np.array_equal(result[:, :63], frame[:, :63])
+    assert np.array_equal(result[:, 63 + 194 :], frame[:, 63 + 194 :])
+    assert not result[:, 63 : 63 + 194].any()
+
+
+def test_poses_go_where_their_pixels_go() -> None:
+    frame, sequence = picture(240, 320), poses(160, 120, (320, 240))
+    framing = frame_picture(frame, sequence, (260, 210), "crop")
+    x, y, score = framing.poses_to_model(sequence).keypoints[0, 0]
+    assert (x, y, score) == pytest.approx(((160 - 63) * 210 / 194, 130, 1), abs=1e-3)
+
+
+def test_squash_takes_the_whole_picture() -> None:
+    frame, sequence = picture(240, 320), poses(160, 120, (320, 240))
+    framing = frame_picture(frame, sequence, (64, 64), "squash")
+    assert framing.window == (0, 0, 320, 240)
+    assert tuple(framing.poses_to_model(sequence).keypoints[0, 0, :2]) == (32, 32)
+
+
+def test_poses_of_another_picture_are_scaled_to_this_one() -> None:
+    assert poses_on_picture(poses(105, 130, (210, 260)), 420, 520).keypoints[0, 0, :2] == pytest.approx((210, 260))
+    # Another shape: proportions are kept, the middle stays the middle.
+    assert poses_on_picture(poses(320, 240, (640, 480)), 210, 260).keypoints[0, 0, :2] == pytest.approx((105, 130))
+
+
+def test_an_unknown_fit_is_named() -> None:
+    with pytest.raises(UserError, match="unknown fit 'stretch'"):
+        frame_picture(picture(8, 8), poses(4, 4, (8, 8)), (8, 8), "stretch")

@@ -1,0 +1,177 @@
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler
+from torch._dynamo.testing import CompileCounterWithBackend
+
+from signgen.errors import UserError
+from signgen.models.autoencoder import encode
+from signgen.models.pixels import to_images
+from signgen.models.pose_inputs import PoseInputs
+from signgen.poses import PoseSequence
+from signgen.rendering.generator import render
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.fpdm.presets import PUBLISHED_SCHEDULE
+from tests.conftest import calls_of
+
+
+def signer(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def movement(frames: int, width: int, height: int) -> PoseSequence:
+    rng = np.random.default_rng(1)
+    keypoints = rng.uniform(0.2, 0.8, (frames, 133, 3)) * (width, height, 1)
+    return PoseSequence(keypoints.astype(np.float32), (width, height), 25.0, "coco-wholebody-133")
+
+
+def test_a_frame_for_every_pose_in_the_pictures_size(tiny_pipeline: FPDMPipeline) -> None:
+    frames = list(render(tiny_pipeline, signer(61, 83), movement(5, 83, 61), steps=2))
+    assert len(frames) == 5
+    assert all(frame.shape == (61, 83, 3) and frame.dtype == np.uint8 for frame in frames)
+    assert any(not np.array_equal(a, b) for a, b in itertools.pairwise(frames))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_batches_and_pieces_of_a_video_change_nothing(tiny_pipeline: FPDMPipeline, batch_size: int) -> None:
+    frame, poses = signer(52, 42), movement(7, 42, 52)
+    whole = np.stack(list(render(tiny_pipeline, frame, poses, steps=2, seed=3)))
+    batched = np.stack(list(render(tiny_pipeline, frame, poses, steps=2, seed=3, batch_size=batch_size)))
+    piece = np.stack(list(render(tiny_pipeline, frame, poses[2:5], steps=2, seed=3)))
+    assert np.abs(whole.astype(int) - batched).max() <= 1
+    assert np.abs(whole[2:5].astype(int) - piece).max() <= 1
+
+
+def rows_of_the_denoiser(pipeline: FPDMPipeline, frames: Iterator[np.ndarray]) -> tuple[list[int], np.ndarray]:
+    """How many rows its denoiser is given, call by call, and the frames."""
+    with calls_of(pipeline.unet.unet.conv_in) as rows:
+        return rows, np.stack(list(frames))
+
+
+class RoomForThree:
+    """Stands for a device's memory."""
+
+    def free(self) -> int:
+        return 400
+
+    def begin(self) -> None: ...
+
+    def taken(self) -> int:
+        return 100
+
+
+def test_memory_chooses_the_batch_size_and_changes_nothing(
+    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(**options: int) -> Iterator[np.ndarray]:
+        return render(tiny_pipeline, signer(52, 42), movement(6, 42, 52), steps=1, guidance_source=1, **options)
+
+    _, expected = rows_of_the_denoiser(tiny_pipeline, stream(batch_size=6, guidance_fusion=1))
+    monkeypatch.setattr("signgen.rendering.generator.device_memory", lambda device: RoomForThree())
+    rows, frames = rows_of_the_denoiser(tiny_pipeline, stream(guidance_fusion=1))
+    assert rows == [1, 3, 2]
+    assert np.abs(frames.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("count", "rows"), [(5, [3, 3]), (2, [2]), (6, [3, 3])])
+def test_a_compiled_pipeline_sees_one_shape(
+    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch, count: int, rows: list[int]
+) -> None:
+    def stream() -> Iterator[np.ndarray]:
+        options = {"steps": 1, "solver": "ddpm", "guidance_source": 1.0, "guidance_fusion": 1.0}
+        return render(tiny_pipeline, signer(52, 42), movement(count, 42, 52), batch_size=3, **options)
+
+    _, expected = rows_of_the_denoiser(tiny_pipeline, stream())
+    monkeypatch.setattr(tiny_pipeline, "compiled", True)
+    found, frames = rows_of_the_denoiser(tiny_pipeline, stream())
+    assert found == rows
+    assert frames.shape == expected.shape
+    assert np.abs(frames.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("g++") is None, reason="torch compiles for CPUs with a C++ compiler, and there is none"
+)
+def test_compiling_takes_one_shape_and_changes_nothing_beyond_rounding(
+    tiny_pipeline: FPDMPipeline, tmp_path: Path
+) -> None:
+    tiny_pipeline.save_pretrained(tmp_path)
+    compiled = FPDMPipeline.from_pretrained(tmp_path)
+    counter = CompileCounterWithBackend("inductor")
+    compiled.compile(counter)
+    plain, fast = (
+        np.stack(list(render(pipeline, signer(52, 42), movement(5, 42, 52), steps=2, batch_size=3)))
+        for pipeline in (tiny_pipeline, compiled)
+    )
+    assert counter.frame_count == 2  # the denoiser and the decoder, whole and once
+    assert np.abs(plain.astype(int) - fast).max() <= 1
+
+
+def test_rendering_streams(tiny_pipeline: FPDMPipeline) -> None:
+    stream = render(tiny_pipeline, signer(52, 42), movement(10_000, 42, 52), steps=1, batch_size=2)
+    assert len(list(itertools.islice(stream, 3))) == 3  # ten thousand frames would take minutes
+
+
+def away_from_a_corner(frames: int) -> PoseSequence:
+    """A signer who stays in the top left quarter of 42x52 pixels."""
+    poses = movement(frames, 21, 26)
+    return PoseSequence(poses.keypoints, (42, 52), poses.fps, poses.skeleton)
+
+
+def test_the_background_stands_still_unless_told_otherwise(
+    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, poses = signer(52, 42), away_from_a_corner(3)
+    near = torch.from_numpy(frame).movedim(-1, 0)[None].float() / 127.5 - 1 + 0.02
+
+    def generate(source: object, poses: PoseInputs, noise: torch.Tensor, **_: object) -> torch.Tensor:
+        return near.expand(len(poses), -1, -1, -1)
+
+    monkeypatch.setattr(tiny_pipeline, "generate", generate)
+    locked = np.stack(list(render(tiny_pipeline, frame, poses)))
+    free = np.stack(list(render(tiny_pipeline, frame, poses, lock_background=False)))
+    assert np.array_equal(locked[:, -8:, -8:], np.broadcast_to(frame[-8:, -8:], (3, 8, 8, 3)))
+    assert not np.array_equal(free[:, -8:, -8:], locked[:, -8:, -8:])
+    body = np.s_[:, 5:20, 4:16]
+    assert np.array_equal(free[body], locked[body])
+
+
+def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipeline: FPDMPipeline) -> None:
+    frame, poses = signer(52, 42), movement(1, 42, 52)
+    with pytest.raises(UserError, match="starts from pure noise"):
+        render(tiny_pipeline, frame, poses, noise_prior=True)
+    published = FPDMPipeline(**tiny_pipeline.components, picture_size=(52, 42), source_size=(56, 42))
+    published.register_modules(scheduler=DDIMScheduler(**PUBLISHED_SCHEDULE))
+    noise = torch.randn(1, *published.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
+    prior = published.noised_source(frame, noise, {"steps": 20, "solver": "ddpm"})
+    latents = encode(published.vae, to_images(torch.from_numpy(frame)[None]))
+    alpha = published.scheduler.alphas_cumprod[951]
+    assert torch.allclose(prior, alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, atol=1e-5)
+    options = {"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0}
+    plain, started = (next(render(published, frame, poses, noise_prior=prior, **options)) for prior in (False, True))
+    assert not np.array_equal(plain, started)
+
+
+@pytest.mark.parametrize(
+    ("frame", "poses", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), movement(1, 4, 4), "must be uint8"),
+        (np.zeros((4, 4, 3), np.float32), movement(1, 4, 4), "must be uint8"),
+        (
+            signer(52, 42),
+            PoseSequence(np.ones((1, 18, 3), np.float32), (42, 52), 25.0, "openpose-18"),
+            "needs whole-body poses",
+        ),
+    ],
+)
+def test_what_cannot_be_rendered_is_refused(
+    tiny_pipeline: FPDMPipeline, frame: np.ndarray, poses: PoseSequence, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        render(tiny_pipeline, frame, poses)

@@ -1,0 +1,121 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.data import default_collate
+
+from signgen.data import PairDataset, open_corpus
+from signgen.errors import UserError
+from signgen.models.pose_inputs import PoseInputs
+from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.systems.fpdm.train_distillation import DistillationObjective
+from signgen.systems.trainings import load_settings
+from signgen.training.objective import Batch
+from tests.tiny_training import CONFIGS, TrainTiny, losses
+
+
+@pytest.fixture
+def teacher(tiny_pipeline: FPDMPipeline, tmp_path: Path) -> Path:
+    tiny_pipeline.save_pretrained(tmp_path / "teacher")
+    return tmp_path / "teacher"
+
+
+def objective_of(teacher: Path, *overrides: str) -> DistillationObjective:
+    given = [f"teacher={teacher}", "data.roots=[x]", *overrides]
+    return DistillationObjective(load_settings("distill", CONFIGS / "distill.yaml", given))
+
+
+def batch_of(corpus: Path, objective: DistillationObjective, count: int) -> Batch:
+    clips = open_corpus([str(corpus)], "train")
+    dataset = PairDataset(clips, objective.size, count, seed=99, noise_shape=(objective.noise_count,))
+    return default_collate([dataset[n] for n in range(count)])
+
+
+def test_a_student_comes_nearer_to_its_teachers_result_than_the_teacher_in_as_few_steps(
+    train_tiny: TrainTiny, teacher: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    options = ("student_steps=1", "steps=30", "optimizer.warmup=0", "optimizer.learning_rate=2e-3", "ema=0")
+    numbers = losses(train_tiny("distill", tmp_path / "run", f"teacher={teacher}", *options))
+    assert sum(numbers[step] for step in range(26, 31)) < 0.7 * sum(numbers[step] for step in range(1, 6))
+
+    objective = objective_of(teacher)
+    batch = batch_of(small_corpus, objective, 16)
+    noise = batch["noise"].view(-1, *objective.latent_shape)
+    _, goal = objective.goals(batch, noise)["imitation"]
+
+    def error(folder: Path, **options: float) -> float:
+        pipeline = FPDMPipeline.from_pretrained(folder)
+        source, given = pipeline.encode_source(batch["source"]), pipeline.sampling_options(**options)
+        latents = pipeline.generate_latents(source, PoseInputs(batch["pose"]), noise, size=objective.size, **given)
+        return (latents - goal).square().mean().item()
+
+    guidance = {"guidance_source": 2.0, "guidance_fusion": 2.0}
+    assert error(teacher, steps=4, **guidance) == pytest.approx(0, abs=1e-6)
+    student = error(tmp_path / "run" / "model")
+    assert student < 0.6 * error(teacher, steps=1, **guidance)
+    assert student < 0.6 * error(teacher, steps=1, guidance_source=1.0, guidance_fusion=1.0)
+
+
+@pytest.mark.parametrize(("steps", "start"), [(1, "noise"), (3, "noise"), (1, "source"), (2, "source")])
+def test_the_student_is_trained_as_it_is_used(
+    teacher: Path, small_corpus: Path, tmp_path: Path, steps: int, start: str
+) -> None:
+    objective = objective_of(teacher, f"student_steps={steps}", f"start={start}").eval()
+    batch = batch_of(small_corpus, objective, 2)
+    noise = batch["noise"].view(-1, *objective.latent_shape)
+    objective.save(tmp_path / "student")
+    student = FPDMPipeline.from_pretrained(tmp_path / "student")
+    sampling = {"steps": steps, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "crop"}
+    assert student.config.sampling == sampling
+    assert student.config.start == start
+    source = student.encode_source(batch["source"])
+    used = student.generate_latents(
+        source, PoseInputs(batch["pose"]), noise, size=objective.size, **student.sampling_options()
+    )
+    assert torch.allclose(objective.drafts(batch, noise)[-1], used, atol=1e-5)
+
+
+def test_gradients_reach_the_student_and_stay_away_from_the_teacher(teacher: Path, small_corpus: Path) -> None:
+    objective = objective_of(teacher, "target=0.5", "pictures=1", "ssim=0.5")
+    objective.freeze()
+    objective.train()
+    values = objective(batch_of(small_corpus, objective, 2))
+    assert set(values) == {"loss", "imitation", "target", "l1", "ssim"}
+    values["loss"].backward()
+    assert all(parameter.grad is None for parameter in objective.teacher.parameters())
+    assert objective.unet.pose_encoder.conv_out.weight.grad.abs().max() > 0
+    assert objective.source_encoder.layernorm.weight.grad.abs().max() > 0
+
+
+def test_a_teacher_keeps_its_own_start(teacher: Path, small_corpus: Path, tmp_path: Path) -> None:
+    objective_of(teacher, "start=source").save(tmp_path / "student")
+    again = objective_of(tmp_path / "student", "start=noise")
+    batch = batch_of(small_corpus, again, 2)
+    first, other = (
+        again.goals(batch, torch.randn(2, *again.latent_shape, generator=torch.Generator().manual_seed(seed)))
+        for seed in (0, 1)
+    )
+    assert torch.equal(first["imitation"][1], other["imitation"][1])  # of the source, not of the noise
+
+
+def test_without_imitation_the_teacher_is_not_kept(teacher: Path) -> None:
+    objective = objective_of(teacher, "imitation=0", "target=1")
+    assert not len(objective.teacher)
+    shared = objective_of(teacher, "train_source_encoder=false")
+    assert set(shared.trainable()) == set(shared.teacher) == {"unet"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("student_steps=0", "student_steps is 0; it must be from 1 to 8"),
+        ("start=frame", "start is 'frame'; choose one of noise, source"),
+        ("teacher_steps=0", "teacher_steps is 0"),
+        ("teacher_solver=ddpm", "teacher_solver is 'ddpm'; choose one of ddim, dpm\\+\\+, unipc"),
+        ("imitation=0", "not all 0"),
+        ("target=-1", "not negative"),
+    ],
+)
+def test_settings_are_checked(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load_settings("distill", CONFIGS / "distill.yaml", [override])
