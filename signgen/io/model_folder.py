@@ -1,6 +1,5 @@
 """Model folders: diffusers' layout, safetensors only, loaded strictly."""
 
-import importlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from signgen.errors import UserError
@@ -50,49 +48,6 @@ def model_index(folder: Path) -> dict[str, Any]:
     if not isinstance(index, dict):
         raise UserError(f"{folder}/model_index.json cannot be read: it is no JSON object")
     return index
-
-
-def load_components(pipeline: type, folder: Path, dtype: torch.dtype, weights: bool = True) -> dict[str, Any]:
-    """Components and settings of a pipeline from its folder, as keyword arguments of its constructor.
-
-    weights: False makes its networks on the meta device, where they have sizes only.
-    """
-    index = model_index(folder)
-    if index.get("_class_name") != pipeline.__name__:
-        raise UserError(f"{folder} holds a {index.get('_class_name')}, not a {pipeline.__name__}")
-    values: dict[str, Any] = {}
-    for name, value in index.items():
-        if name.startswith("_"):
-            continue
-        if value == [None, None]:  # diffusers' way to say that a component is left out
-            values[name] = None
-            continue
-        is_component = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
-        if not is_component:
-            values[name] = value
-            continue
-        component, part = _component(folder, name, value[0], value[1])
-        if not issubclass(component, torch.nn.Module):
-            values[name] = component.from_pretrained(part)
-        else:
-            values[name] = load_component(component, part, dtype) if weights else _empty(component, part)
-    return values
-
-
-def _component(folder: Path, name: str, library: str, class_name: str) -> tuple[type[Any], Path]:
-    if library.split(".")[0] not in ("signgen", "diffusers", "transformers"):
-        raise UserError(f"{folder}: component {name} asks for code from {library}, which is not loaded")
-    part = folder / name
-    if not part.is_dir():
-        raise UserError(f"{folder}: component {name} is missing")
-    return getattr(importlib.import_module(library), class_name), part
-
-
-def _empty(component: type[Any], folder: Path) -> Any:
-    with torch.device("meta"):
-        if issubclass(component, PreTrainedModel):
-            return component(component.config_class.from_pretrained(folder))
-        return component.from_config(component.load_config(folder))
 
 
 def load_component(

@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from signgen.errors import UserError
-from signgen.io.model_folder import forget_places, load_components
+from signgen.io.model_folder import forget_places
 from signgen.io.model_location import model_folder
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs
 from signgen.runtime.pinned_copies import to_device
+from signgen.systems.components import forget_modules, load_components
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
@@ -46,9 +47,10 @@ class SignerPipeline(DiffusionPipeline, ABC):
         return cls(**load_components(cls, model_folder(path_or_name), dtype))
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
-        """As diffusers' own, with nothing in it about where on this machine parts were loaded from."""
+        """As diffusers' own; the folder says neither where parts were loaded from nor in which modules they are."""
         super().save_pretrained(save_directory, **options)
         forget_places(Path(save_directory))
+        forget_modules(Path(save_directory))
 
     @classmethod
     def without_weights(cls, path_or_name: str | Path) -> "Self":

@@ -20,8 +20,7 @@ from signgen.models.fusion import ImagePoseFusion
 from signgen.systems.fpdm.conversion import RENAMED, convert_fpdm
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import preset
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.conftest import REPOSITORY
 
 
 def published_names(pipeline: FPDMPipeline) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from signgen.errors import UserError
 from signgen.io.model_folder import save_model
 from signgen.io.model_location import model_folder
+from signgen.models.unet import ConditionalUNet
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 
 
@@ -76,8 +77,17 @@ def test_code_of_strangers_is_not_imported(folder: Path) -> None:
     index = json.loads((folder / "model_index.json").read_text())
     index["unet"] = ["os", "system"]
     (folder / "model_index.json").write_text(json.dumps(index))
-    with pytest.raises(UserError, match="asks for code from os, which is not loaded"):
+    with pytest.raises(UserError, match="component unet is a system of os; signgen loads only: AutoencoderKL, "):
         FPDMPipeline.from_pretrained(folder)
+
+
+def test_a_saved_folder_names_no_module_and_one_that_does_loads(folder: Path) -> None:
+    path = folder / "model_index.json"
+    index = json.loads(path.read_text())
+    assert index["unet"] == ["signgen", "ConditionalUNet"]
+    assert "signgen." not in path.read_text()
+    path.write_text(json.dumps(index | {"unet": ["signgen.models.unet", "ConditionalUNet"]}))
+    assert type(FPDMPipeline.from_pretrained(folder).unet) is ConditionalUNet
 
 
 @pytest.mark.parametrize(
