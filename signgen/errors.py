@@ -1,5 +1,7 @@
 """The one exception that means: the user can mend this."""
 
+LONGEST = 300  # characters of an error: a line that people read
+
 
 class UserError(Exception):
     """A mistake in what the user gave: a file, an option, a configuration.
@@ -9,4 +11,18 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.splitlines()))
+        super().__init__(one_line(message))
+
+
+def one_line(message: object) -> str:
+    """A message as one line of at most 300 characters; its kind where an exception has none.
+
+    It may quote a file of somebody else's: what a terminal would obey instead of showing is escaped, and what is too
+    much is cut out of the middle, because a message begins with where and ends with what to do.
+    """
+    text = " ".join(str(message).split()) or type(message).__name__
+    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[: 100 * LONGEST])
+    if len(text) <= LONGEST:
+        return text
+    half = (LONGEST - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"

@@ -46,7 +46,7 @@ def read_annotations(path: Path) -> list[Annotation]:
 
 def is_clip_name(name: str) -> bool:
     """Whether `name` is safe as the name of a file or folder: tables come from elsewhere."""
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
+    return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\")
 
 
 def _parse_line(path: Path, number: int, line: str) -> Annotation:

@@ -1,17 +1,16 @@
 """The field's label files of Phoenix-2014T (`phoenix-2014t.<split>`): gzip pickles, one entry a clip."""
 
-import gzip
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from signgen.data.phoenix_annotations import Annotation, is_clip_name
 from signgen.errors import UserError
+from signgen.io.limits import read_bytes, unzipped
 from signgen.io.safe_pickle import load_pickle
 
 GZIP_MAGIC = b"\x1f\x8b"
-MAX_BYTES = 1 << 30  # unpacked; the largest of the official files takes 10 MB
+MAX_BYTES = 256 << 20  # unpacked; the largest of the official files takes 10 MB
 
 
 def read_labels(path: Path) -> list[Annotation]:
@@ -29,13 +28,11 @@ def read_labels(path: Path) -> list[Annotation]:
 
 def _unpacked(path: Path) -> bytes:
     try:
-        with gzip.open(path) as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
+        return unzipped(read_bytes(path), MAX_BYTES)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read this label file ({error.strerror})") from error
+    except UserError as error:
         raise UserError(f"{path}: cannot read this label file ({error})") from error
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{path}: too large for a label file")
-    return content
 
 
 def _entries(path: Path, entries: Iterable[Any]) -> Iterable[dict[str, Any]]:
@@ -50,7 +47,14 @@ def _annotation(path: Path, entry: dict[str, Any]) -> Annotation:
     length = entry.get("num_frames")
     if not is_clip_name(name):
         raise UserError(f"{path}: {name!r} cannot be the name of a clip")
-    if length is not None and not (isinstance(length, int) and length > 0):
+    if length is not None and not (isinstance(length, int) and 0 < length < 1 << 31):
         raise UserError(f"{path}: clip {name} has {length!r} frames")
-    signer, gloss, text = (str(entry.get(key, "")) for key in ("signer", "gloss", "text"))
+    signer, gloss, text = (_text(path, entry, key) for key in ("signer", "gloss", "text"))
     return Annotation(name, entry["name"], signer, gloss, text, length)
+
+
+def _text(path: Path, entry: dict[str, Any], key: str) -> str:
+    value = entry.get(key, "")
+    if not isinstance(value, str):
+        raise UserError(f"{path}: the {key} of clip {entry['name']} is a {type(value).__name__}, not text")
+    return value

@@ -4,7 +4,7 @@ A training checkpoint is a zip archive with a pickle that refers to raw storages
 also hold settings objects of other packages; here such an object becomes an inert stand-in that remembers nothing.
 """
 
-import math
+import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,27 +14,39 @@ import torch
 from torch import Tensor
 
 from signgen.errors import UserError
+from signgen.io.limits import Budget, check_plain, read_member
+from signgen.io.pickled_data import KEYS, Stateful
 from signgen.io.safe_pickle import DataUnpickler
+from signgen.io.torch_storage import STORAGES, strided_tensor
 
-STORAGES = {
-    "FloatStorage": torch.float32,
-    "DoubleStorage": torch.float64,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
+MAX_BYTES = 16 << 30  # of one tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Archive:
+    """The zip archive of a checkpoint. budget: what its tensors may take of memory, all of them."""
+
+    path: Path
+    zip: zipfile.ZipFile
+    budget: Budget
+
+    def read(self, entry: str) -> bytes:
+        """The bytes stored as `entry`. UserError where there are none, or fewer than it promises."""
+        try:
+            info = self.zip.getinfo(entry)
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise UserError("it is compressed, which torch's are not")
+            self.budget.take(info.file_size)
+            return read_member(self.zip, info, MAX_BYTES)
+        except (KeyError, UserError) as error:
+            raise UserError(f"{self.path}: {entry} cannot be read: {error}") from error
 
 
 @dataclass(frozen=True)
 class StoredTensor:
     """A tensor that is still in its archive: a training checkpoint is mostly optimizer state that nobody reads."""
 
-    archive: zipfile.ZipFile
+    archive: Archive
     entry: str
     dtype: torch.dtype
     offset: int
@@ -44,20 +56,12 @@ class StoredTensor:
     def read(self) -> Tensor:
         """The tensor, on the CPU. Raises UserError where the archive does not hold what it promises."""
         try:
-            content = bytearray(self.archive.read(self.entry))
-        except (KeyError, OSError, zipfile.BadZipFile) as error:
-            raise UserError(f"{self.archive.filename}: {self.entry} cannot be read: {error}") from error
-        if not math.prod(self.shape):
-            return torch.empty(self.shape, dtype=self.dtype)
-        last = self.offset + sum((side - 1) * step for side, step in zip(self.shape, self.stride, strict=True))
-        size = len(content) // self.dtype.itemsize
-        if min(self.offset, *self.shape, *self.stride, 0) < 0 or last >= size:
-            raise UserError(f"{self.archive.filename}: a tensor reaches beyond its storage {self.entry}")
-        storage = torch.frombuffer(content, dtype=self.dtype, count=size)
-        return storage.as_strided(self.shape, self.stride, self.offset).clone()
+            return strided_tensor(self.archive.read(self.entry), self.dtype, self.offset, self.shape, self.stride)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise UserError(f"{self.archive.path}: {self.entry}: {error}") from error
 
 
-class _Inert:
+class _Inert(Stateful):
     """Stands for an object of another package: takes whatever it is given and does nothing."""
 
     def __new__(cls, *_: Any, **__: Any) -> "_Inert":
@@ -83,8 +87,11 @@ class _Inert:
 
 
 class _CheckpointUnpickler(DataUnpickler):
-    def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
-        super().__init__(archive.open(f"{root}/data.pkl"))
+    keys = (*KEYS, _Inert)
+
+    def __init__(self, archive: Archive, root: str) -> None:
+        content = archive.read(f"{root}/data.pkl")
+        super().__init__(io.BytesIO(content), len(content))
         self.archive, self.root = archive, root
 
     def find_class(self, module: str, name: str) -> Any:
@@ -95,7 +102,7 @@ class _CheckpointUnpickler(DataUnpickler):
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
             return lambda data, *_: data
         if (module, name) == ("collections", "OrderedDict"):
-            return dict
+            return super().find_class(module, name)
         return _Inert
 
     def persistent_load(self, pid: Any) -> Any:
@@ -112,12 +119,15 @@ def _stored_tensor(storage: tuple, offset: int, shape: Any, stride: Any, *_: Any
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a checkpoint file holds, tensors as StoredTensor. Raises UserError for a file that is none."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
     try:
-        archive = zipfile.ZipFile(path)
-        pickles = [name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
+        size = check_plain(path)
+        archive = Archive(path, zipfile.ZipFile(path), Budget(size))
+        pickles = [name for name in archive.zip.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")]
         content = _CheckpointUnpickler(archive, pickles[0].split("/")[0]).load()
+    except (UserError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
     except Exception as error:  # a broken archive or pickle can raise anything
         raise UserError(f"{path} is not a PyTorch checkpoint that can be read ({type(error).__name__})") from error
     if not isinstance(content, dict):

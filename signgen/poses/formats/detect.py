@@ -1,11 +1,12 @@
 """Reading pose files: the format is found from the content, never from the name."""
 
-import zlib
+import zipfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from signgen.errors import UserError
+from signgen.io.limits import TEXT, check_plain, read_bytes, unzipped
 from signgen.poses.formats.deepfashion_annotations import CSV_HEADER, read_deepfashion_csv, read_deepfashion_text
 from signgen.poses.formats.json_files import read_frames, read_json
 from signgen.poses.formats.keypoint_pickles import read_pickle
@@ -16,7 +17,8 @@ from signgen.poses.sequence import PoseSequence, check_size
 from signgen.video.images import is_image
 from signgen.video.readers import natural_key
 
-MAX_BYTES = 8 << 30
+MAX_BYTES = 2 << 30  # of arrays
+ZIP, NUMPY, GZIP, PICKLE = b"PK", b"\x93NUMPY", b"\x1f\x8b", b"\x80"  # what files begin with; pickles from protocol 2
 
 
 def read_poses(
@@ -78,15 +80,19 @@ def list_sequences(path: Path) -> Sequences:
 
 @lru_cache(maxsize=1)  # a corpus reads its clips one after the other from one large file
 def _read_file(path: Path, modified: int, size: int) -> Sequences:
-    if size > MAX_BYTES:
-        raise UserError("too large for a pose file")
+    check_plain(path)
     with path.open("rb") as file:
         head = file.read(12)
         if head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or head[8:] == b"AVI ":
             raise UserError("a video holds no key points; extract them with `signgen poses extract`")
-        content = head + file.read()
-    if content.startswith(b"\x1f\x8b"):
-        content = _unzipped(content)
+        if head.startswith(PICKLE):  # of a whole split: read as it goes
+            file.seek(0)
+            return read_pickle(file)
+    if head.startswith(ZIP) and not zipfile.is_zipfile(path):
+        raise UserError("broken archive")
+    content = read_bytes(path, MAX_BYTES if head.startswith((ZIP, NUMPY, GZIP)) else TEXT)
+    if content.startswith(GZIP):
+        content = unzipped(content, MAX_BYTES)
     return _reader(content)(content)
 
 
@@ -102,7 +108,7 @@ def _json_files(path: Path) -> list[Path]:
 def _read_folder(path: Path) -> Sequences:
     files = _json_files(path)
     if files:
-        return read_frames([file.read_bytes() for file in files])
+        return read_frames([read_bytes(file) for file in files])
     if holds_pictures(path):
         raise UserError(
             "pictures hold no key points: drawings of poses cannot be read back, only shown to a model that was "
@@ -111,29 +117,17 @@ def _read_folder(path: Path) -> Sequences:
     raise UserError("the folder holds no JSON files of poses")
 
 
-def _unzipped(content: bytes) -> bytes:
-    """gzip's content, as far as `MAX_BYTES`."""
-    try:
-        decompressor = zlib.decompressobj(wbits=31)
-        unzipped = decompressor.decompress(content, MAX_BYTES)
-    except zlib.error as error:
-        raise UserError(f"broken gzip file ({error})") from error
-    if not decompressor.eof:
-        raise UserError("the gzip file is cut off, or too large for poses")
-    return unzipped
-
-
 def _reader(content: bytes) -> Callable[[bytes], Sequences]:
     """The reader for what the file begins with."""
     if not content:
         raise UserError("the file is empty")
-    if content.startswith(b"PK"):
+    if content.startswith(ZIP):
         return read_npz
-    if content.startswith(b"\x93NUMPY"):
+    if content.startswith(NUMPY):
         return read_npy
     if content[:4] in MAGIC:
         return read_pose
-    if content[:1] == b"\x80" or (content[:1] in b"(]}" and content[-1:] == b"."):  # protocol 2 on; 0, 1
+    if content[:1] == PICKLE or (content[:1] in b"(]}" and content[-1:] == b"."):  # protocols 2 on; 0, 1
         return read_pickle
     if content.lstrip()[:1] in (b"{", b"["):
         return read_json

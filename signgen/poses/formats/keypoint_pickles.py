@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -14,10 +14,10 @@ KEYS = ("keypoint", "keypoints")  # MSKA's, TwoStream's
 POINTS = 133
 
 
-def read_pickle(content: bytes) -> Sequences:
+def read_pickle(content: bytes | BinaryIO) -> Sequences:
     """A dict from name to key points (array, tensor, or a dict with them), or a list of dicts with names."""
     data = load_pickle(content, "pickle")
-    if isinstance(data, list) and all(isinstance(entry, dict) and "name" in entry for entry in data):
+    if isinstance(data, list) and all(isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in data):
         data = {entry["name"]: entry for entry in data}
     if not isinstance(data, dict) or any(key in data for key in KEYS):
         data = {"": data}
