@@ -75,11 +75,14 @@ class DataUnpickler(pickle._Unpickler):
     """
 
     keys = KEYS
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
 
     def __init__(self, file: Any, size: int) -> None:
         super().__init__(_Bounded(file, size))
         self.size, self.budget = size, Budget(size)
-        self.dispatch = _Instructions(_DISPATCH)
+        self.dispatch = _Instructions(_DISPATCH)  # type: ignore[misc]  # of this file alone: it counts
 
     def load(self) -> Any:
         data = super().load()
@@ -148,7 +151,7 @@ def _with_keys(load: Callable[[Any], None], keys: slice) -> Callable[[DataUnpick
 
 
 def _dispatch() -> dict[int, Callable[[Any], None]]:
-    own = dict(pickle._Unpickler.dispatch)
+    own: dict[int, Callable[[Any], None]] = dict(pickle._Unpickler.dispatch)
     for code in (pickle.INST, pickle.OBJ, pickle.EXT1, pickle.EXT2, pickle.EXT4):  # no data are written with these
         del own[code[0]]
     for code in (pickle.REDUCE, pickle.NEWOBJ, pickle.NEWOBJ_EX):

@@ -1,7 +1,8 @@
 """Tensors by the bytes that hold them: what torch's file formats call storages."""
 
-import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import mul
 
 import torch
 from torch import Tensor
@@ -25,10 +26,11 @@ def strided_tensor(
 ) -> Tensor:
     """A tensor of its own memory. ValueError where it reaches beyond `content`, or repeats what it holds."""
     count = len(content) // dtype.itemsize
+    wanted: int = reduce(mul, shape, 1)
     last = offset + sum((side - 1) * step for side, step in zip(shape, stride, strict=True))
-    if min(offset, *shape, *stride, 0) < 0 or math.prod(shape) > count or (math.prod(shape) and last >= count):
+    if min(offset, *shape, *stride, 0) < 0 or wanted > count or (wanted and last >= count):
         raise ValueError("a tensor reaches beyond its storage")
-    if not math.prod(shape):
+    if not wanted:
         return torch.empty(tuple(shape), dtype=dtype)
     storage = torch.frombuffer(bytearray(content), dtype=dtype, count=count)
     return storage.as_strided(tuple(shape), tuple(stride), offset).clone()
