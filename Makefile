@@ -2,7 +2,8 @@
 # make test       everything that is quick: style, types, tests
 # make test-slow  the tests that take longer
 #
-# Each makes its own virtual environment, .venv, the first time. Another Python: make demo PYTHON=python3.12
+# Each makes its own virtual environment, .venv, the first time: with what rendering needs for the demo, with all that
+# tests need for the others. Another Python: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 VENV := .venv

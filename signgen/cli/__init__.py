@@ -18,6 +18,18 @@ from signgen import __version__
 from signgen.cli import adapt, benchmark, coarse, config, data, demo, evaluate, export, models, poses, render, train, ui
 from signgen.errors import UserError
 
+# Verb -> the extra with the packages that it needs beyond those of rendering.
+EXTRAS = {
+    "train": "train",
+    "adapt": "train",
+    "coarse": "train",
+    "config": "train",
+    "evaluate": "evaluate",
+    "benchmark": "evaluate",
+    "data": "evaluate",
+    "export": "export",
+    "ui": "ui",
+}
 USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 app = typer.Typer(
@@ -73,15 +85,18 @@ def main(args: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        message, status = _explain(error)
+        verb = next((arg for arg in args if not arg.startswith("-")), "")
+        message, status = _explain(error, verb)
         print(f"signgen: {message}", file=sys.stderr)
         return status
 
 
-def _explain(error: Exception) -> tuple[str, int]:
-    """One line about an error, and the exit status that goes with it."""
+def _explain(error: Exception, verb: str) -> tuple[str, int]:
+    """One line about an error of a verb, and the exit status that goes with it."""
     if isinstance(error, UserError):
         return str(error), USER_ERROR
+    if isinstance(error, ModuleNotFoundError) and verb in EXTRAS and not str(error.name).startswith("signgen"):
+        return f"{verb} needs the package {error.name}: pip install 'signgen[{EXTRAS[verb]}]'", USER_ERROR
     if isinstance(error, typer.TyperException):
         command = getattr(getattr(error, "ctx", None), "command_path", "signgen")
         message = " ".join(error.format_message().replace("Value error, ", "").split())

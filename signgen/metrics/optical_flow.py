@@ -18,7 +18,7 @@ from signgen.errors import UserError
 def require_opencv() -> None:
     """UserError where OpenCV is not installed."""
     if find_spec("cv2") is None:
-        raise UserError("it needs OpenCV's optical flow: pip install opencv-python-headless")
+        raise UserError("it needs OpenCV's optical flow: pip install 'signgen[evaluate]'")
 
 
 def warp_to_next(clips: Sequence[Tensor], guide: Tensor) -> tuple[list[Tensor], Tensor]:

@@ -23,10 +23,9 @@ Progress = Callable[[Iterable, int, str], Iterable]
 # x, y, width, height of the box around one person
 Box = tuple[int, int, int, int]
 
-# Without their dependencies, which clash with ours; what they need of them is in the extras.
-INSTALL = "pip install 'signgen[{0}]' && pip install --no-deps {0}=={1}"
-INSTALL_MEDIAPIPE = INSTALL.format("mediapipe", "0.10.21")
-INSTALL_MMPOSE = INSTALL.format("mmpose", "1.1.0")
+INSTALL_MEDIAPIPE = "pip install 'signgen[mediapipe]'"
+# Without its dependencies, some of which cannot be built; those that it needs are in the extra.
+INSTALL_MMPOSE = "pip install 'signgen[mmpose]' && pip install --no-deps mmpose==1.1.0"
 # HRNet-W48 with DARK decoding, 384x288, COCO-WholeBody: the estimator of the papers' Phoenix poses.
 HRNET_CONFIG = (
     "wholebody_2d_keypoint/topdown_heatmap/coco-wholebody/td-hm_hrnet-w48_dark-8xb32-210e_coco-wholebody-384x288.py"

@@ -141,7 +141,7 @@ def test_no_hands_at_all(points: Tensor) -> None:
 
 def test_without_an_estimator_the_error_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr("signgen.metrics.hand_estimators.find_spec", lambda package: None)
-    with pytest.raises(UserError, match=r"pip install --no-deps mediapipe==0\.10\.21"):
+    with pytest.raises(UserError, match=r"pip install 'signgen\[mediapipe\]'"):
         HandPE()
 
 

@@ -131,5 +131,5 @@ def test_a_moving_reference_has_a_small_warping_error(reference: Tensor, noisy: 
 
 def test_missing_opencv_is_an_error_that_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr("signgen.metrics.optical_flow.find_spec", lambda package: None)
-    with pytest.raises(UserError, match="pip install opencv-python-headless"):
+    with pytest.raises(UserError, match=r"pip install 'signgen\[evaluate\]'"):
         WarpingError()

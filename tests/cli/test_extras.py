@@ -1,0 +1,54 @@
+"""What rendering needs is installed with the package; other verbs name the extra that holds what they need."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from signgen.cli import EXTRAS
+from signgen.cli.demo import EXAMPLE
+from tests.cli.conftest import Cli
+from tests.conftest import REPOSITORY
+
+KEPT = ("signgen.cli", "signgen.errors")
+NOT_IN_THE_CORE = ("cv2", "gradio", "mediapipe", "omegaconf", "ray", "tensorboard", "torchmetrics")
+
+
+def test_rendering_needs_no_package_of_an_extra(tmp_path: Path) -> None:
+    blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in NOT_IN_THE_CORE)
+    render = ["render", str(EXAMPLE / "source.png"), str(EXAMPLE / "poses.npz"), "--frames", "0:1", "-o", "out.mp4"]
+    script = f"import sys; {blocked}; from signgen.cli import main; sys.exit(main({render!r}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "extra"),
+    [
+        ("omegaconf", ["train", "fusion", "x.yaml"], "train"),
+        ("omegaconf", ["benchmark", "x.yaml"], "evaluate"),
+        ("torchmetrics", ["evaluate", "a.mp4", "b.mp4"], "evaluate"),
+        ("omegaconf", ["export", "x.yaml"], "export"),
+        ("gradio", ["ui"], "ui"),
+    ],
+)
+def test_a_missing_package_is_one_line_that_names_the_extra(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, package: str, arguments: list[str], extra: str
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("signgen.") and not name.startswith(KEPT)]:
+        monkeypatch.delitem(sys.modules, name)  # imported anew, they ask for the package again
+    monkeypatch.setitem(sys.modules, package, None)
+    run = cli(*arguments)
+    assert run.status == 2
+    message = f"signgen: {arguments[0]} needs the package {package}: pip install 'signgen[{extra}]'"
+    assert run.err.splitlines()[-1] == message
+
+
+def test_every_extra_that_is_named_exists(cli: Cli) -> None:
+    _, declared = (REPOSITORY / "pyproject.toml").read_text().split("[project.optional-dependencies]")
+    assert set(EXTRAS.values()) <= set(re.findall(r"^(\w+) = \[", declared, re.MULTILINE))
+    verbs = cli("--help").out
+    assert all(verb in verbs for verb in EXTRAS)
