@@ -20,9 +20,11 @@ def one_line(message: object) -> str:
     It may quote a file of somebody else's: what a terminal would obey instead of showing is escaped, and what is too
     much is cut out of the middle, because a message begins with where and ends with what to do.
     """
-    text = " ".join(str(message).split()) or type(message).__name__
-    text = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[: 100 * LONGEST])
-    if len(text) <= LONGEST:
-        return text
+    text = printable(" ".join(str(message).split()) or type(message).__name__)
     half = (LONGEST - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
+    return text if len(text) <= LONGEST else f"{text[:half]} ... {text[-half:]}"
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would obey, or could not show."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from signgen.errors import UserError
+from signgen.errors import UserError, printable
 from signgen.runtime.progress import Meter, track
 
 __all__ = ["Json", "Meter", "announce", "parse_size", "report", "track"]
@@ -17,7 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 def report(result: dict[str, Any], as_json: bool, text: str) -> None:
     """Print the result of a verb: one JSON object, or the text."""
-    print(json.dumps(result, allow_nan=False, default=str) if as_json else text)
+    print(json.dumps(result, allow_nan=False, default=str) if as_json else "\n".join(map(printable, text.split("\n"))))
 
 
 def announce(what: str) -> None:

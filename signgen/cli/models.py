@@ -1,6 +1,6 @@
 """`signgen models`: which models there are, and what is in one."""
 
-import json
+import math
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -39,11 +39,12 @@ def info(
 ) -> None:
     """Describe a model: licence, data and limits as its card states them, parts, parameters, sampling defaults."""
     from signgen.io.model_card import read_card
+    from signgen.io.model_config import model_index
     from signgen.io.model_location import model_folder
     from signgen.io.provenance import model_hash
 
     folder = model_folder(model)
-    index = json.loads((folder / "model_index.json").read_text())
+    index = model_index(folder)
     parts = {path.name: _part(path) for path in sorted(folder.iterdir()) if path.is_dir()}
     settings = {key: value for key, value in index.items() if not key.startswith("_") and key not in parts}
     result = {"model": model, "folder": str(folder), "sha256": model_hash(folder), "parts": parts} | settings
@@ -143,24 +144,11 @@ def convert(
 
 def _part(folder: Path) -> dict[str, Any]:
     """Class, number of parameters and size of a component, from its files alone."""
-    from safetensors import safe_open
+    from signgen.io.model_config import class_name
+    from signgen.io.model_folder import stored_shapes
 
-    parameters = 0
-    for path in folder.glob("*.safetensors"):
-        with safe_open(path, framework="numpy") as tensors:
-            for name in tensors.keys():  # noqa: SIM118 (not a dict)
-                count = 1
-                for side in tensors.get_slice(name).get_shape():
-                    count *= side
-                parameters += count
-    return {"class": _class_name(folder), "parameters": parameters, "bytes": _size(folder)}
-
-
-def _class_name(folder: Path) -> str:
-    for path in sorted(folder.glob("*config.json")):
-        content = json.loads(path.read_text())
-        return str(content.get("_class_name") or content.get("architectures", ["?"])[0])
-    return "?"
+    parameters = sum(math.prod(shape) for shape in stored_shapes(folder).values())
+    return {"class": class_name(folder), "parameters": parameters, "bytes": _size(folder)}
 
 
 def _size(folder: Path) -> int:

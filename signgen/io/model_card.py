@@ -3,7 +3,6 @@
 What signgen cannot know, such as a licence, the cards that it writes leave open, in words: their maker fills it in.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,8 +10,13 @@ from pathlib import Path
 
 import yaml
 
+from signgen.errors import UserError
+from signgen.io.limits import read_text
+from signgen.io.model_config import class_name
+
 CARD = "README.md"
 UNKNOWN = "not stated"
+FRONT = 1 << 16  # characters in front of a card
 # Headings under which a card speaks of these.
 DATA, LIMITS, CONSENT = "Data", "What it cannot do", "Licence and consent"
 
@@ -64,19 +68,26 @@ class Card:
 def read_card(folder: Path) -> Card:
     """The card of a model folder, nothing known where there is none or it cannot be understood."""
     try:
-        text = (folder / CARD).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        text = read_text(folder / CARD)
+    except (OSError, UnicodeDecodeError, UserError):
         return Card()
     front, body = re.fullmatch(r"(?:---\n(.*?)\n---\n)?(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
-    try:
-        fields = yaml.safe_load(front or "")
-    except yaml.YAMLError:
-        fields = None
-    licence = fields.get("license") if isinstance(fields, dict) else None
+    licence = _licence(front or "")
     parts = re.split(r"^## +(.+?) *$", body, flags=re.MULTILINE)
     sections = {heading: text.strip() for heading, text in zip(parts[1::2], parts[2::2], strict=True)}
     found = (sections.get(heading) or UNKNOWN for heading in (DATA, LIMITS, CONSENT))
-    return Card(str(licence) if licence else UNKNOWN, *found)
+    return Card(licence, *found)
+
+
+def _licence(front: str) -> str:
+    """What the YAML in front of a card calls the licence; a scalar, because aliases can make much of little."""
+    try:
+        node = yaml.compose(front[:FRONT], yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return UNKNOWN
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    found = (value.value for key, value in pairs if key.value == "license" and isinstance(value, yaml.ScalarNode))
+    return next(found, "") or UNKNOWN
 
 
 def write_card(folder: Path, text: str) -> None:
@@ -98,7 +109,7 @@ def trained_card(
     if starts:
         begun = (f"{what} {_place(where)}" for what, where in starts.items())
         data += f" It holds what these had learnt before, from data that their own cards state: {', '.join(begun)}."
-    what = f"{_class_name(folder)} of signgen. {training}"
+    what = f"{class_name(folder)} of signgen. {training}"
     return TEXT.format(licence="unknown", name=name, what=what, data=data, limits=UNMEASURED, consent=OPEN_LICENCE)
 
 
@@ -115,7 +126,7 @@ def converted_card(folder: Path, *, name: str, checkpoints: Iterable[Path], syst
     return TEXT.format(
         licence="unknown",
         name=name,
-        what=f"{_class_name(folder)} of signgen, converted from {files}, a training of {system}: the same weights.",
+        what=f"{class_name(folder)} of signgen, converted from {files}, a training of {system}: the same weights.",
         data=f"That of the checkpoint: see what its authors say. signgen added none; {system}'s paper names its own.",
         limits=UNMEASURED,
         consent=OPEN_LICENCE,
@@ -136,11 +147,3 @@ def adapted_card(*, name: str, model: str, frames: int, training: str) -> str:
 
 def _place(where: str | Path) -> str:
     return "/".join(Path(where).parts[-2:]) if Path(where).is_dir() else str(where)
-
-
-def _class_name(folder: Path) -> str:
-    for path in (folder / "model_index.json", folder / "config.json"):
-        if path.exists():
-            content = json.loads(path.read_text())
-            return str(content.get("_class_name") or content["architectures"][0])
-    raise FileNotFoundError(f"{folder} holds no model")

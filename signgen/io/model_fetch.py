@@ -14,7 +14,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_folder
-from signgen.io.model_folder import model_index
+from signgen.io.model_config import model_index
 
 SUFFIXES = (".json", ".safetensors", ".md", ".txt")  # what a model needs, and nothing that is code
 MAX_BYTES = 64 << 30

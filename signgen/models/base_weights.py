@@ -1,8 +1,5 @@
 """Base weights: networks that others have trained, by folder or hub id, for the settings that name them."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +9,9 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from torch import nn
 from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2Model
-from transformers.utils import logging
 
 from signgen.errors import UserError
+from signgen.io.model_config import read_config
 from signgen.io.model_folder import load_component
 from signgen.models.fusion import ImagePoseFusion
 
@@ -54,8 +51,7 @@ def load_base(setting: str, place: str, base: Base | None = None) -> Any:
     Raises UserError, saying what to download and where to put it, where there is none.
     """
     base = base or BASES[setting]
-    with _without_reports():
-        return load_component(base.component, base_folder(setting, place, base), elsewhere=base.others)
+    return load_component(base.component, base_folder(setting, place, base), elsewhere=base.others)
 
 
 def base_folder(setting: str, place: str, base: Base) -> Path:
@@ -70,7 +66,7 @@ def load_image_encoder(place: str, config: dict[str, Any]) -> CLIPVisionModelWit
     """What `image_encoder` names: a CLIP model by folder or hub id, or the tower of a fusion model. `config`: what it
     must be like. Raises UserError for another one."""
     fusion = Path(place) / "config.json"
-    if fusion.is_file() and json.loads(fusion.read_text()).get("_class_name") == ImagePoseFusion.__name__:
+    if fusion.is_file() and read_config(fusion).get("_class_name") == ImagePoseFusion.__name__:
         encoder = load_component(ImagePoseFusion, Path(place)).encoder
     else:
         encoder = load_base("image_encoder", place)
@@ -103,14 +99,3 @@ def _fetched(setting: str, place: str, base: Base) -> str:
             f"{setting}: there is no folder {place}{reason}: download {' and '.join(files)} of {base.origin} into a "
             f"folder and set {setting} to that folder, or to a hub id that can be reached"
         ) from error
-
-
-@contextmanager
-def _without_reports() -> Iterator[None]:
-    """Loading without transformers' table of tensors that belong to other networks: they are checked here."""
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)

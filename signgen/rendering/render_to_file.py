@@ -12,7 +12,7 @@ from PIL import Image
 
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
-from signgen.io.model_folder import model_index
+from signgen.io.model_config import model_index
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash, provenance
 from signgen.poses import PoseSequence

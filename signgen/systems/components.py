@@ -4,15 +4,18 @@ A saved model names classes and no modules of ours, so that modules can move. Fo
 """
 
 import json
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import torch
 from diffusers import AutoencoderKL
-from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2Model, PreTrainedModel
+from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2Model
 
 from signgen.errors import UserError
-from signgen.io.model_folder import load_component, model_index
+from signgen.io.model_config import model_index
+from signgen.io.model_folder import empty_component, load_component, load_scheduler
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.prior import PosePrior
 from signgen.models.unet import ConditionalUNet
@@ -27,6 +30,7 @@ NETWORKS = (
     ImagePoseFusion,
     PosePrior,
 )
+MAX_SIDE = 4096  # pixels of the images that a model makes
 COMPONENTS: dict[str, type[Any]] = {component.__name__: component for component in (*NETWORKS, *SOLVERS.values())}
 
 
@@ -51,9 +55,10 @@ def load_components(pipeline: type, folder: Path, dtype: torch.dtype, weights: b
             continue
         component, part = _component(folder, name, *value)
         if not issubclass(component, torch.nn.Module):
-            values[name] = component.from_pretrained(part)
+            values[name] = load_scheduler(component, part)
         else:
-            values[name] = load_component(component, part, dtype) if weights else _empty(component, part)
+            values[name] = load_component(component, part, dtype) if weights else empty_component(component, part)
+    _check_arguments(pipeline, values, folder)
     return values
 
 
@@ -80,8 +85,36 @@ def _component(folder: Path, name: str, library: str, class_name: Any) -> tuple[
     return COMPONENTS[class_name], part
 
 
-def _empty(component: type[Any], folder: Path) -> Any:
-    with torch.device("meta"):
-        if issubclass(component, PreTrainedModel):
-            return component(component.config_class.from_pretrained(folder))
-        return component.from_config(component.load_config(folder))
+def _check_arguments(pipeline: type, values: dict[str, Any], folder: Path) -> None:
+    """UserError where parts and settings of a folder are not those that its pipeline is made of."""
+    kinds = get_type_hints(pipeline.__init__)  # type: ignore[misc]  # a class's, not an instance's
+    del kinds["return"]
+    required = {
+        name for name, parameter in signature(pipeline).parameters.items() if parameter.default is parameter.empty
+    }
+    for problem, names in (("missing", required - values.keys()), ("unknown", values.keys() - kinds.keys())):
+        if names:
+            raise UserError(f"{folder}/model_index.json: {', '.join(sorted(names))[:100]} is {problem}")
+    for name, value in values.items():
+        if not _is_a(value, kinds[name]):
+            raise UserError(
+                f"{folder}/model_index.json: {name} cannot be {value if _is_plain(value) else type(value).__name__}"
+            )
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | list | dict | None)
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a value is of a kind, as type hints write it; sizes in pixels are two numbers of a reasonable height."""
+    options = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    for option in options:
+        origin = get_origin(option) or option
+        if origin is tuple:
+            sizes = isinstance(value, list | tuple) and [type(side) is int and 0 < side <= MAX_SIDE for side in value]
+            if sizes == [True] * len(get_args(option)):
+                return True
+        elif isinstance(value, origin):
+            return True
+    return False

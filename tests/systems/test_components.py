@@ -69,7 +69,7 @@ def test_loading_is_strict(folder: Path, part: str) -> None:
 def test_damaged_weights_are_one_line(folder: Path) -> None:
     path = weights(folder, "unet")
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match="unet cannot be loaded"):
+    with pytest.raises(UserError, match=r"unet/.*: broken weights"):
         FPDMPipeline.from_pretrained(folder)
 
 
@@ -107,3 +107,52 @@ def test_unknown_models_are_refused(name: str, message: str) -> None:
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is not a model folder: it has no model_index\.json"):
         model_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value"),
+    [
+        ("unet", "auto_map", {"AutoConfig": "evil.Config"}),
+        ("source_encoder", "auto_map", {"AutoConfig": "evil.Config"}),
+        ("source_encoder", "_attn_implementation", "owner/kernel"),
+        ("source_encoder", "quantization_config", {"quant_method": "bitsandbytes"}),
+        ("source_encoder", "num_hidden_layers", 2**31),
+        ("source_encoder", "num_hidden_layers", 60_000),
+        ("source_encoder", "hidden_size", 60_000),
+        ("source_encoder", "hidden_size", "a"),
+        ("vae", "block_out_channels", [8] * 9000),
+        ("vae", "layers_per_block", [[[[[[[[[[[]]]]]]]]]]]),
+        ("scheduler", "num_train_timesteps", 2**31),
+        ("scheduler", "beta_schedule", "unheard of"),
+        ("scheduler", "beta_start", float("nan")),
+    ],
+)
+def test_a_configuration_asks_for_no_code_and_for_no_more_than_there_is(
+    folder: Path, part: str, key: str, value: object
+) -> None:
+    path = folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(UserError, match=f"{part}"):
+        FPDMPipeline.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("scheduler", ["transformers", "AutoConfig"]),
+        ("vae", ["transformers", "Dinov2Model"]),
+        ("vae", [None, None]),
+        ("vae", 3),
+        ("picture_size", [10**6, 10**6]),
+        ("picture_size", "large"),
+        ("picture_size", [16]),
+        ("sampling", [1]),
+        ("start", {}),
+        ("unheard_of", 1),
+    ],
+)
+def test_an_index_names_the_parts_and_settings_of_its_pipeline(folder: Path, key: str, value: object) -> None:
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(UserError, match=key):
+        FPDMPipeline.from_pretrained(folder)

@@ -7,7 +7,7 @@ from accelerate.state import AcceleratorState
 from diffusers import AutoencoderKL
 
 from signgen.errors import UserError
-from signgen.io.model_folder import load_component, without_progress_bars
+from signgen.io.model_folder import load_component, quiet_libraries
 from signgen.poses import PoseSequence
 from signgen.rendering.generator import render
 from signgen.systems.fpdm.adaptation import Effort, adapt
@@ -31,7 +31,7 @@ def clip() -> tuple[list[np.ndarray], PoseSequence]:
 
 @pytest.fixture
 def tiny_folder(tiny_from_source: FPDMPipeline, tmp_path: Path) -> Path:
-    with without_progress_bars():
+    with quiet_libraries():
         tiny_from_source.save_pretrained(tmp_path / "tiny")
     return tmp_path / "tiny"
 
@@ -127,7 +127,7 @@ def test_a_model_of_many_steps_is_to_be_distilled_first(
     clip: tuple[list[np.ndarray], PoseSequence], tiny_pipeline: FPDMPipeline, tmp_path: Path
 ) -> None:
     slow = FPDMPipeline(**tiny_pipeline.components, picture_size=(52, 42), sampling={"steps": 20})
-    with without_progress_bars():
+    with quiet_libraries():
         slow.save_pretrained(tmp_path / "slow")
     with pytest.raises(UserError, match="renders in 20 steps: distill it first"):
         adapt(*clip, tmp_path / "adapted", reports=numbers({}), model=str(tmp_path / "slow"), size="tiny")
