@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from signgen.errors import UserError
+from signgen.errors import UserError, one_line
 from signgen.io.atomic_files import atomic_path
-from signgen.video.images import one_line
 
 
 def frechet_distance(mean_a: Tensor, covariance_a: Tensor, mean_b: Tensor, covariance_b: Tensor) -> Tensor:

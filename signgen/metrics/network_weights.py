@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from signgen.errors import UserError
-from signgen.video.images import one_line
+from signgen.errors import UserError, one_line
 
 
 def packaged_file(package: str, file: str) -> Path:

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from signgen.errors import UserError
+from signgen.errors import UserError, one_line
 from signgen.poses.point_layouts import LAYOUT_OF_COUNT, convert_points
 from signgen.poses.sequence import PoseSequence, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.video import VideoReader
-from signgen.video.images import one_line
 
 # uint8 RGB (H, W, 3) -> (133, 3): x, y in pixels and a score
 Estimate = Callable[[np.ndarray], np.ndarray]

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from signgen.errors import UserError
-from signgen.video.images import one_line
+from signgen.errors import UserError, one_line
 from signgen.video.readers import FOLDER_FPS, VideoReader
 
 # FFmpeg's default conversion darkens RGB by about one level of 255 and doubles the error at colour edges;

@@ -1,5 +1,6 @@
 """Single pictures, read as uint8 RGB."""
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,14 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from signgen.errors import UserError
+from signgen.errors import UserError, one_line
+from signgen.io.limits import read_bytes
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+# Pillow knows more: PostScript, for one, it hands to Ghostscript, which runs it.
+FORMATS = ("PNG", "JPEG", "MPO", "BMP", "WEBP", "TIFF")
+MAX_BYTES, MAX_PIXELS = 256 << 20, 50_000_000  # the largest of telephones' pictures have 50 million
+JPEG, JPEG_SCAN, MAX_SCANS = b"\xff\xd8", b"\xff\xda", 100  # what a JPEG and each pass over it begins with
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
@@ -40,18 +46,27 @@ def image_size(path: str | Path) -> tuple[int, int]:
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     """A picture whose header is read; what Pillow raises in the block, too, becomes a UserError."""
     try:
+        content = read_bytes(path, MAX_BYTES)
+        if content.startswith(JPEG) and content.count(JPEG_SCAN) > MAX_SCANS:
+            raise UserError(f"{path}: a JPEG of more than {MAX_SCANS} scans would take too long to read")
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise UserError(f"{path}: the picture is too large: {image.width}x{image.height} pixels")
                 yield image
+    except UserError:
+        raise
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such picture") from error
     except IsADirectoryError as error:
         raise UserError(f"{path}: a folder, not a picture") from error
     except UnidentifiedImageError as error:
-        raise UserError(f"{path}: not a picture, or of a format that Pillow cannot read") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(f"{path}: not a picture, or of another format than {', '.join(FORMATS)}") from error
+    except Image.DecompressionBombError as error:
         raise UserError(f"{path}: the picture is too large") from error
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow's decoders raise almost anything on broken files
         raise UserError(f"{path}: broken picture ({one_line(error)})") from error
 
@@ -63,8 +78,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
     return image if image.mode == "RGB" else image.convert("RGB")  # which would copy
-
-
-def one_line(error: Exception) -> str:
-    """The error's message on one line, or its kind where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -6,9 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from signgen.errors import UserError
+from signgen.errors import UserError, one_line
 from signgen.poses.formats.raw import RawPoses, Sequences, as_points
-from signgen.video.images import one_line
 
 # A small file may declare a huge array; key points of an hour of video take less than this.
 MAX_BYTES = 2 << 30

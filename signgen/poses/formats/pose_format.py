@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from signgen.errors import UserError
+from signgen.errors import UserError, one_line
 from signgen.poses import point_layouts
 from signgen.poses.formats.raw import RawPoses, Sequences, largest_person
 from signgen.poses.point_layouts import LEFT_HAND_NAMES, RIGHT_HAND_NAMES, PointMap
 from signgen.poses.skeletons import BODY_NAMES, FEET_NAMES, NAMES_18, NAMES_133
-from signgen.video.images import one_line
 
 # The first four bytes of a file: its version, a little-endian float.
 MAGIC = {struct.pack("<f", version): version for version in (0.0, 0.1, 0.2)}
