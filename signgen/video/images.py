@@ -14,7 +14,7 @@ from signgen.io.limits import read_bytes
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 # Pillow knows more: PostScript, for one, it hands to Ghostscript, which runs it.
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "WEBP", "TIFF")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 MAX_BYTES, MAX_PIXELS = 256 << 20, 50_000_000  # the largest of telephones' pictures have 50 million
 JPEG, JPEG_SCAN, MAX_SCANS = b"\xff\xd8", b"\xff\xda", 100  # what a JPEG and each pass over it begins with
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height

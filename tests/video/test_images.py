@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,3 +67,23 @@ def test_any_bytes_are_a_picture_or_a_user_error(tmp_path_factory, content, star
         assert read_image(path).ndim == 3
     except UserError as error:
         assert "\n" not in str(error)
+
+
+def test_other_formats_than_the_five_are_not_opened_whatever_the_name(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")  # which Pillow would hand to Ghostscript
+    with pytest.raises(UserError, match="not a picture, or of another format than PNG, JPEG, BMP, WEBP, TIFF"):
+        read_image(tmp_path / "a.png")
+
+
+def test_a_small_file_of_a_huge_picture_is_refused(tmp_path: Path) -> None:
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="too large: 10000x10000 pixels"):
+        read_image(tmp_path / "a.png")
+
+
+def test_pipes_and_devices_are_no_pictures(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    for path in (tmp_path / "a.png", Path("/dev/zero")):
+        with pytest.raises(UserError, match="a pipe or a device"):
+            read_image(path)
