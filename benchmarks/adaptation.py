@@ -31,9 +31,9 @@ from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
 from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.driving import driving_poses
+from signgen.rendering.adaptation import Effort, adapt, write_clip
 from signgen.rendering.render_to_file import load_pipeline
 from signgen.runtime.progress import track
-from signgen.systems.fpdm.adaptation import Effort, adapt, write_clip
 from signgen.video import open_video
 
 METRICS = ("ssim", "hand-ssim", "psnr")

@@ -42,8 +42,8 @@ def adapt(
         clip = [reader[index] for index in range(len(reader))[kept]]
 
     announce(f"Loading {model}")
-    from signgen.systems.fpdm.adaptation import Effort
-    from signgen.systems.fpdm.adaptation import adapt as run
+    from signgen.rendering.adaptation import Effort
+    from signgen.rendering.adaptation import adapt as run
 
     usual = Effort()
     chosen = Effort(decoder=max(1, round(usual.decoder * effort)), denoiser=max(1, round(usual.denoiser * effort)))

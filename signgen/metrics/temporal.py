@@ -3,20 +3,22 @@
 A still picture is perfectly steady, so each value stands beside the reference's own: nearer to it is better.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from signgen.metrics.frame_metric import AveragedMetric, Quantity
 from signgen.metrics.lpips import Backbone, lpips, lpips_network
 from signgen.metrics.optical_flow import require_opencv, warp_to_next
 from signgen.poses import draw_pose
-from signgen.rendering.background import BLOCK, away_from_pose
 
 BODY_MARGIN = 1 / 7  # of the frame's width around the drawn pose counts as signer: it covers torso, hair and clothes
+BLOCK = 4  # pixels: the background is told from the signer in blocks
 TCD_THRESHOLD = 0.5
 
 
@@ -53,6 +55,19 @@ def background(keypoints: Tensor, height: int, width: int) -> Tensor:
     drawings = torch.stack([torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints])
     away = away_from_pose(drawings.to(keypoints.device), BODY_MARGIN)
     return away.repeat_interleave(BLOCK, 1).repeat_interleave(BLOCK, 2)[:, :height, :width]
+
+
+def away_from_pose(drawings: Tensor, margin: float) -> Tensor:
+    """Blocks of 4 x 4 pixels farther than `margin`, a share of the width, from what is drawn.
+
+    drawings: uint8 (B, H, W, 3). Returns bool (B, ceil(H / 4), ceil(W / 4)), nowhere true where nothing is drawn.
+    """
+    drawn = (drawings.amax(-1) > 0).float()[:, None]
+    signer = functional.max_pool2d(drawn, BLOCK, ceil_mode=True)
+    reach = math.ceil(drawings.shape[2] * margin / BLOCK)
+    for rows, columns in ((reach, 0), (0, reach)):
+        signer = functional.max_pool2d(signer, (2 * rows + 1, 2 * columns + 1), 1, (rows, columns))
+    return ((signer == 0) & (drawn.amax((2, 3), keepdim=True) > 0))[:, 0]
 
 
 def change(frames: Tensor, where: Tensor) -> Tensor:

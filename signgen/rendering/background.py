@@ -1,27 +1,13 @@
 """The background of a rendered frame: what the first frame shows there may stand still, and then does not flicker."""
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-BLOCK = 4  # pixels: masks are as coarse, and feathered over two of them
+from signgen.metrics.temporal import BLOCK, away_from_pose
+
 MARGIN = 1 / 8  # of the width around the drawn pose is left to the model: torso, hair and clothes are there
 AGREEMENT = 12.0  # levels of 255
-
-
-def away_from_pose(drawings: Tensor, margin: float) -> Tensor:
-    """Blocks of 4 x 4 pixels farther than `margin`, a share of the width, from what is drawn.
-
-    drawings: uint8 (B, H, W, 3). Returns bool (B, ceil(H / 4), ceil(W / 4)), nowhere true where nothing is drawn.
-    """
-    drawn = (drawings.amax(-1) > 0).float()[:, None]
-    signer = F.max_pool2d(drawn, BLOCK, ceil_mode=True)
-    reach = math.ceil(drawings.shape[2] * margin / BLOCK)
-    for rows, columns in ((reach, 0), (0, reach)):
-        signer = F.max_pool2d(signer, (2 * rows + 1, 2 * columns + 1), 1, (rows, columns))
-    return ((signer == 0) & (drawn.amax((2, 3), keepdim=True) > 0))[:, 0]
 
 
 def locked_background(generated: Tensor, source: Tensor, drawings: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 import torch
 from torch import Tensor
 
-from signgen.rendering.background import away_from_pose, locked_background
+from signgen.metrics.temporal import away_from_pose
+from signgen.rendering.background import locked_background
 
 HEIGHT, WIDTH = 60, 80
 

@@ -9,8 +9,8 @@ from diffusers import AutoencoderKL
 from signgen.errors import UserError
 from signgen.io.model_folder import load_component, quiet_libraries
 from signgen.poses import PoseSequence
+from signgen.rendering.adaptation import Effort, adapt
 from signgen.rendering.generator import render
-from signgen.systems.fpdm.adaptation import Effort, adapt
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.training.loop import Report
 
