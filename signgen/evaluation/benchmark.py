@@ -187,8 +187,7 @@ def render_rows(
         makers["autoencoder"] = (reconstructed(pipeline), model)
         if not settings.frames:
             options = settings.rendering
-            chosen = {name: options[name] for name in ("steps", "solver", "guidance_source", "guidance_fusion")}
-            sampling = pipeline.sampling_options(**chosen)
+            sampling = pipeline.sampling_options(**settings.sampling)
             row = rendered(pipeline, **options, batch_size=settings.batch_size)
             makers[settings.subject] = (row, model | options)
     for name in [*settings.calibration, settings.subject]:

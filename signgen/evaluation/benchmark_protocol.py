@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from signgen.evaluation import Evaluation
 from signgen.evaluation.benchmark_settings import BenchmarkSettings
 
-SAMPLING = ("steps", "solver", "guidance_source", "guidance_fusion")
-
 
 def differences(settings: BenchmarkSettings, evaluation: Evaluation, sampling: Mapping[str, object]) -> list[str]:
     """In what a run differs from the paper's, a sentence each. `sampling`: what was rendered with; empty: not known."""
@@ -26,8 +24,8 @@ def differences(settings: BenchmarkSettings, evaluation: Evaluation, sampling: M
         "guidance_source": paper.guidance,
         "guidance_fusion": paper.guidance,
     }
-    for name in SAMPLING:
+    for name, value in published.items():
         # PCDMs have one guidance weight, of another name.
-        if published[name] and name in sampling and sampling[name] != published[name]:
-            found.append(f"{name} {sampling[name]}, the paper's is {published[name]}")
+        if value and name in sampling and sampling[name] != value:
+            found.append(f"{name} {sampling[name]}, the paper's is {value}")
     return found + [f"{column}: {difference}" for column, difference in paper.differences.items()]

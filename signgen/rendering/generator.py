@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, repeat
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from signgen.runtime.batch_size import BATCH_SIZE, batch_sizes, device_memory
 from signgen.runtime.pinned_copies import to_device, to_host
 from signgen.runtime.prefetch import one_late
 from signgen.sampling.noise import frame_generator, frame_noise
+from signgen.sampling.options import SamplingOptions
 from signgen.systems.base import SignerPipeline
 
 # How many frames there are, the frames, and how much of the first frame is to stand in their place.
@@ -27,27 +29,21 @@ def render(
     poses: PoseSequence,
     *,
     source_pose: PoseSequence | None = None,
-    steps: int | None = None,
-    solver: str | None = None,
-    guidance_source: float | None = None,
-    guidance_fusion: float | None = None,
-    guidance_steps: tuple[int | None, int | None] | None = None,
-    deep_cache: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
     fit: str | None = None,
     lock_background: bool = True,
     noise_prior: bool = False,
+    **sampling: Any,
 ) -> Iterator[np.ndarray]:
     """Yield a frame uint8 (H, W, 3), of the first frame's size, for every pose.
 
     frame: uint8 (H, W, 3), the signer. poses: whole-body key points in pixels of `poses.size`, brought to the frame's
     size. source_pose: its first frame is the signer's own pose in `frame`, which PCDMs need; in pixels of a picture
-    that is brought to the frame's size likewise. guidance_steps, deep_cache: shortcuts that change frames a little
-    (`signgen.sampling.step_plan`). lock_background: let the first frame show where the signer is not and the rendered
-    frame agrees with it (`signgen.rendering.background`). noise_prior: start from the noised first frame, where the
-    model's schedule leaves some of it. batch_size: if not given, what there is memory for
-    (`signgen.runtime.batch_size`). What else is None is the model's own default.
+    that is brought to the frame's size likewise. lock_background: let the first frame show where the signer is not and
+    the rendered frame agrees with it (`signgen.rendering.background`). noise_prior: start from the noised first frame,
+    where the model's schedule leaves some of it. batch_size: if not given, what there is memory for
+    (`signgen.runtime.batch_size`). sampling: the options of `SamplingOptions`. What is None is the model's own default.
 
     Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
     (beyond rounding). Raises UserError for input it cannot render.
@@ -59,14 +55,7 @@ def render(
     for given in (poses, source_pose):
         if given is not None and given.skeleton != "coco-wholebody-133":
             raise UserError(f"rendering needs whole-body poses (coco-wholebody-133), not {given.skeleton}")
-    options = pipeline.sampling_options(
-        steps=steps,
-        solver=solver,
-        guidance_source=guidance_source,
-        guidance_fusion=guidance_fusion,
-        guidance_steps=guidance_steps,
-        deep_cache=deep_cache,
-    )
+    options = pipeline.sampling_options(**SamplingOptions(**sampling).sampling)
     size = tuple(pipeline.config.picture_size)
     height, width = frame.shape[:2]
     placed = poses_on_picture(poses, width=width, height=height)

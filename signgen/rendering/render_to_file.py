@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from signgen.rendering.generator import render
 from signgen.runtime.device import fastest_dtype, peak_memory, usable_device
 from signgen.runtime.flops import device_flops
 from signgen.runtime.prefetch import overlapped
+from signgen.sampling.options import SamplingOptions
 from signgen.systems.base import SignerPipeline
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.pipeline_flops import pipeline_flops
@@ -28,7 +30,6 @@ from signgen.video import VideoReader, VideoWriter
 
 Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
 
-SAMPLING = ("steps", "solver", "guidance_source", "guidance_fusion", "guidance_steps", "deep_cache")
 PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline, "PCDMPipeline": PCDMPipeline}
 
 
@@ -122,7 +123,7 @@ def speed(
     """Frames a second, peak memory, and for FPDM what share of the device's arithmetic its networks used."""
     found = {"frames_per_second": round(frames / seconds, 3), "peak_memory_bytes": peak_memory(pipeline.device)}
     if isinstance(pipeline, FPDMPipeline):
-        sampling = {name: options.get(name) for name in SAMPLING}
+        sampling = {each.name: options.get(each.name) for each in fields(SamplingOptions)}
         flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
         found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, pipeline.dtype), 4)
     return found

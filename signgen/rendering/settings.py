@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 
+from signgen.sampling.options import SamplingOptions
+
 
 @dataclass
-class RenderingSettings:
-    """What renders, and how. What is None is the model's own default."""
+class RenderingSettings(SamplingOptions):
+    """What renders, and how. None leaves the choice to the model."""
 
     model: str = "mini"
-    steps: int | None = None
-    solver: str | None = None
-    guidance_source: float | None = None
-    guidance_fusion: float | None = None
     seed: int = 0
     batch_size: int | None = None
     fit: str | None = None
@@ -19,5 +17,4 @@ class RenderingSettings:
     @property
     def rendering(self) -> dict[str, object]:
         """The settings that change what is rendered."""
-        names = ("steps", "solver", "guidance_source", "guidance_fusion", "seed", "fit")
-        return {name: getattr(self, name) for name in names}
+        return self.sampling | {"seed": self.seed, "fit": self.fit}
