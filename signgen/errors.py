@@ -1,4 +1,10 @@
-"""The one exception that means: the user can mend this."""
+"""The exception that means: the user can mend this; and the warning that means: look at this."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 
 LONGEST = 300  # characters of an error: a line that people read
 
@@ -28,3 +34,30 @@ def one_line(message: object) -> str:
 def printable(text: str) -> str:
     """Text without what a terminal would obey, or could not show."""
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+class InputWarning(UserWarning):
+    """What was made of input that is not as it should be.
+
+    The message is one line. The command line prints it on stderr and goes on.
+    """
+
+
+_subject: ContextVar[str] = ContextVar("subject", default="")
+
+
+@contextmanager
+def about(subject: str | Path) -> Iterator[None]:
+    """Errors and warnings of the block begin with what they are about, a file in most cases."""
+    token = _subject.set(f"{subject}: ")
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{subject}: {error}") from error
+    finally:
+        _subject.reset(token)
+
+
+def warn(message: str) -> None:
+    """An `InputWarning` with this message."""
+    warnings.warn(one_line(f"{_subject.get()}{message}"), InputWarning, stacklevel=3)

@@ -8,6 +8,7 @@ import errno
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
@@ -16,7 +17,7 @@ import typer
 
 from signgen import __version__
 from signgen.cli import adapt, benchmark, coarse, config, data, demo, evaluate, export, models, poses, render, train, ui
-from signgen.errors import UserError
+from signgen.errors import InputWarning, UserError
 
 # Verb -> the extra with the packages that it needs beyond those of rendering.
 EXTRAS = {
@@ -30,6 +31,7 @@ EXTRAS = {
     "export": "export",
     "ui": "ui",
 }
+MOST_WARNINGS = 20  # of a run
 USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
 app = typer.Typer(
@@ -77,7 +79,7 @@ def main(args: Sequence[str] | None = None) -> int:
     debug = "--debug" in args
     args = [arg for arg in args if arg != "--debug"] or ["--help"]
     try:
-        with _terminable():
+        with _terminable(), _warnings_as_lines():
             status = typer.main.get_command(app).main(args, prog_name="signgen", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, typer.Abort):
@@ -135,3 +137,23 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Each `InputWarning` once, as one line on stderr, where errors go as well."""
+    said: set[str] = set()
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, InputWarning):
+            others(message, category, *where, **more)
+        elif str(message) not in said and len(said) < MOST_WARNINGS:
+            said.add(str(message))
+            more_left_out = " (further warnings are left out)" if len(said) == MOST_WARNINGS else ""
+            print(f"signgen: warning: {message}{more_left_out}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        warnings.showwarning = show
+        yield

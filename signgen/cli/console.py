@@ -26,11 +26,11 @@ def announce(what: str) -> None:
         print(f"{what} ...", file=sys.stderr, flush=True)
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """The value of --size, WIDTHxHEIGHT, as (width, height); None where it is not given."""
+def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
+    """The value of an option, WIDTHxHEIGHT, as (width, height); None where it is not given."""
     if text is None:
         return None
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
-        raise UserError(f"--size {text}: expected WIDTHxHEIGHT, such as 210x260")
+        raise UserError(f"{option} {text}: expected WIDTHxHEIGHT, such as 210x260")
     return int(match[1]), int(match[2])

@@ -1,6 +1,5 @@
 """`signgen poses`: look into pose files, convert, draw, smooth and extract them."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +17,14 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", help="*.pose, *.npz, or a folder of OpenPose JSON (no suffix).")
 ]
 Size = Annotated[
-    str | None, typer.Option(metavar="WIDTHxHEIGHT", help="The picture's size, where the file does not say.")
+    str | None,
+    typer.Option(
+        "--size", "--pose-size", metavar="WIDTHxHEIGHT", help="The picture's size, in place of what the file says."
+    ),
+]
+Person = Annotated[
+    str | None,
+    typer.Option(metavar="N|left|right|largest|x,y", help="Which of several people, N counted from 0 as `info` does."),
 ]
 Fps = Annotated[float | None, typer.Option(help="The frame rate, where the file does not say.")]
 
@@ -45,7 +51,7 @@ def info(poses: Source, as_json: Json = False) -> None:
     size = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
     rate = f"{result['fps']:g} fps" if result["fps"] else "at a rate that the file does not say"
     found = ", ".join(f"{part} {share:.0%}" for part, share in result["found"].items())
-    text = f"{result['format']}, {result['layout']}, {_frames(result['frames'])} {size}, {rate}"
+    text = f"{result['format']}, {result['layout']}, {_frames(result['frames'])} {size}, {rate}{_noted(result)}"
     report(result, as_json, f"{poses}: {text}\nfound: {found}")
 
 
@@ -57,6 +63,7 @@ def convert(
         Literal["coco-wholebody-133", "openpose-18"] | None, typer.Option(help="The file's own if not given.")
     ] = None,
     size: Size = None,
+    person: Person = None,
     fps: Fps = None,
     resample: Annotated[float | None, typer.Option(metavar="FPS", help="Interpolate to this frame rate.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror, left and right exchanged.")] = False,
@@ -65,7 +72,7 @@ def convert(
     """Write poses in another format, or another skeleton."""
     import signgen.poses as library
 
-    sequence = library.read_poses(poses, size=parse_size(size), fps=fps)
+    sequence = library.read_poses(poses, pose_size=parse_size(size), person=person, fps=fps)
     if skeleton is not None:
         sequence = library.convert(sequence, skeleton)
     if resample is not None:
@@ -119,6 +126,7 @@ def smooth(
     method: Annotated[Literal["one-euro", "savitzky-golay"], typer.Option()] = "one-euro",
     gaps: Annotated[float, typer.Option(min=0, max=60, help="Fill gaps up to this many seconds first.")] = 0.2,
     size: Size = None,
+    person: Person = None,
     fps: Fps = None,
     as_json: Json = False,
 ) -> None:
@@ -126,7 +134,7 @@ def smooth(
     import signgen.poses as library
     from signgen.poses.smoothing import SMOOTHERS
 
-    sequence = library.read_poses(poses, size=parse_size(size), fps=fps)
+    sequence = library.read_poses(poses, pose_size=parse_size(size), person=person, fps=fps)
     sequence = SMOOTHERS[method](library.fill_gaps(sequence, max_seconds=gaps))
     library.write_poses(sequence, output)
     _written(sequence, output, as_json)
@@ -138,6 +146,7 @@ def draw(
     output: Annotated[Path, typer.Option("--output", "-o", help="*.mp4")],
     on: Annotated[Path | None, typer.Option(metavar="VIDEO", help="Draw over these frames.")] = None,
     size: Size = None,
+    person: Person = None,
     fps: Fps = None,
     as_json: Json = False,
 ) -> None:
@@ -149,8 +158,13 @@ def draw(
     if output.suffix.lower() != ".mp4":
         raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
     video = open_video(on) if on is not None else None
-    picture_size = parse_size(size) or (video.size if video else None)
-    sequence = read_poses(poses, size=picture_size, fps=fps or (video.fps if video else None))
+    sequence = read_poses(
+        poses,
+        pose_size=parse_size(size),
+        size=video.size if video else None,
+        person=person,
+        fps=fps or (video.fps if video else None),
+    )
     width, height = video.size if video else sequence.size
     drawings = draw_poses(sequence, height, width)
     if video is not None:
@@ -168,20 +182,41 @@ def draw(
 
 
 def _described(raw: Any) -> dict[str, Any]:
-    """What a RawPoses is, and the share of present points in each part of its skeleton."""
+    """What a RawPoses is, and the share of points that its largest person has in each part of the skeleton."""
+    import numpy as np
+
     from signgen.poses.skeletons import PARTS
 
-    sequence = raw.sequence(size=(1, 1), fps=None)
-    parts = PARTS[raw.skeleton]
+    largest = max(raw.people, key=lambda person: person.extent, default=None)
+    points = raw.on_skeleton(raw.cleaned[:, 0] if largest is None else largest.points)
+    anyone = (raw.cleaned[..., 2] > 0).any((1, 2))
     return {
         "format": raw.format,
         "layout": raw.layout,
         "skeleton": raw.skeleton,
-        "frames": len(sequence),
+        "frames": len(points),
+        "empty_frames": int(np.count_nonzero(~anyone)),
         "size": raw.size,
         "fps": raw.fps,
-        "found": {part: round(float(sequence.present[:, where].mean()), 4) for part, where in parts.items()},
+        "coordinates": raw.coordinates,
+        "people": [[round(side, 3) for side in person.centre] for person in raw.people],
+        "found": {
+            part: round(float((points[:, where, 2] > 0).mean()), 4) for part, where in PARTS[raw.skeleton].items()
+        },
     }
+
+
+def _noted(result: dict[str, Any]) -> str:
+    """What is out of the ordinary in a pose file, each as a part of a sentence."""
+    notes = []
+    if result["coordinates"] != "pixels":
+        notes.append(f", normalised coordinates ({result['coordinates']})")
+    if len(result["people"]) > 1:
+        places = ", ".join(f"{number} at {x:g},{y:g}" for number, (x, y) in enumerate(result["people"]))
+        notes.append(f", {len(result['people'])} people ({places})")
+    if result["empty_frames"]:
+        notes.append(f", {result['empty_frames']} without anyone")
+    return "".join(notes)
 
 
 def _frames(count: int) -> str:
@@ -194,14 +229,10 @@ def _x(size: tuple[int, int]) -> str:
 
 def _box(text: str | None) -> tuple[int, int, int, int] | None:
     """The value of --person as a box; None where it is not given, or is a pose file."""
+    from signgen.poses.extraction import parse_box
     from signgen.poses.formats.detect import split_name
 
-    if text is None or split_name(text)[0].exists():
-        return None
-    match = re.fullmatch(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})", text)
-    if match is None:
-        raise UserError(f"--person {text}: expected X,Y,WIDTH,HEIGHT, such as 100,0,300,400, or a pose file")
-    return int(match[1]), int(match[2]), int(match[3]), int(match[4])
+    return None if text is None or split_name(text)[0].exists() else parse_box(text)
 
 
 def _written(sequence: Any, output: Path, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, announce, report, track
+from signgen.cli.console import Json, announce, parse_size, report, track
 from signgen.errors import UserError
 
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same video.")]
@@ -42,6 +42,24 @@ def render(
         typer.Option(min=1, max=1000, help="Compute deep features at every Nth step alone."),
     ] = None,
     seed: Seed = 0,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="The size of the video, in which FRAME keeps its shape."),
+    ] = None,
+    pose_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT", help="The size of the picture that POSES are of; else what they say, or FRAME's."
+        ),
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|left|right|largest|x,y",
+            help="Which of several people in POSES, N counted from 0 as `poses info` does; in a video, the box "
+            "X,Y,WIDTH,HEIGHT to look into.",
+        ),
+    ] = None,
     fps: Annotated[
         float | None, typer.Option(min=1, max=1000, help="Frame rate; poses of another rate are resampled.")
     ] = None,
@@ -114,25 +132,35 @@ def render(
     from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
     from signgen.video import open_video, read_first_frame
 
-    kept, folder = frame_range(frames), model_folder(model)
+    kept, folder, largest = frame_range(frames), model_folder(model), parse_size(size)
     guided = frame_range(guidance_steps or ":", "--guidance-steps")
     check_output(output, inputs=[frame, poses, source_pose, side_by_side])
     picture = read_first_frame(frame)
-    sequence, offset = driving_poses(
-        poses, picture, track, frames=kept, fps=fps, smooth=smooth, align_to=align, estimator=estimator
+    sequence, moments = driving_poses(
+        poses,
+        picture,
+        track,
+        frames=kept,
+        fps=fps,
+        smooth=smooth,
+        align_to=align,
+        estimator=estimator,
+        pose_size=parse_size(pose_size, "--pose-size"),
+        person=person,
     )
     driving = None if side_by_side is None else open_video(side_by_side)
 
     announce(f"Loading {model}")
     import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
 
+    from signgen.rendering.output_size import output_picture
     from signgen.rendering.render_to_file import Driving, pipeline_class, render_to_file
 
     own_pose = None
     if pipeline_class(folder).needs_source_pose:
         own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator)
     result = render_to_file(
-        picture,
+        output_picture(picture, largest),
         sequence,
         output,
         inputs={
@@ -141,6 +169,8 @@ def render(
             "frames": frames,
             "source_pose": source_pose,
             "side_by_side": side_by_side,
+            "pose_size": pose_size,
+            "person": person,
         },
         progress=track,
         source_pose=own_pose,
@@ -149,7 +179,7 @@ def render(
         seed=seed,
         device=device,
         dtype=None if dtype == "auto" else getattr(torch, dtype),
-        driving=None if driving is None else Driving(driving, offset, sequence),
+        driving=None if driving is None else Driving(driving, moments, len(sequence)),
         steps=steps,
         solver=solver,
         guidance_source=guidance if guidance_source is None else guidance_source,

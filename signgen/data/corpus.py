@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from signgen.errors import UserError
+from signgen.errors import UserError, about
 from signgen.poses import PoseSequence
 from signgen.poses.formats.detect import list_sequences
 from signgen.poses.formats.raw import Sequences, select
@@ -54,10 +54,8 @@ class Clip:
         with self.open() as reader:
             size, fps = self.pose_size or reader.size, reader.fps
         sequences = open_file(self.poses)
-        try:
+        with about(self.poses):
             return select(sequences, self.pose_name).sequence(size, fps)
-        except UserError as error:
-            raise UserError(f"{self.poses}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,38 @@
 """The poses that drive a rendering: read or taken from a video, steadied, and fitted to the signer's picture."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from signgen.errors import about
 from signgen.poses.alignment import align
-from signgen.poses.extraction import ESTIMATORS, Progress, estimate_picture, extract_poses
-from signgen.poses.formats.detect import holds_pictures, read_poses
+from signgen.poses.extraction import ESTIMATORS, Progress, estimate_picture, extract_poses, parse_box
+from signgen.poses.formats.detect import holds_pictures, holds_video, read_poses
 from signgen.poses.formats.drawn_poses import holds_drawings
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
-from signgen.video import is_video, open_video
+from signgen.poses.visibility import checked
+from signgen.video import open_video
 
 ESTIMATE = Path("estimate")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Which moments of their file the poses of a rendering are: pose i is the file's pose start + i * step.
+
+    count and fps: how many poses the file has, and their rate.
+    """
+
+    count: int
+    fps: float
+    start: int = 0
+    step: float = 1.0
+
+    def of(self, pose: int) -> float:
+        """Where pose `pose` is among the poses of the file."""
+        return self.start + pose * self.step
 
 
 def driving_poses(
@@ -25,30 +45,36 @@ def driving_poses(
     smooth: str | None = None,
     align_to: Path | None = None,
     estimator: str = "mediapipe",
-) -> tuple[PoseSequence, float]:
+    pose_size: tuple[int, int] | None = None,
+    person: str | None = None,
+) -> tuple[PoseSequence, Moments]:
     """The poses of a pose file or a video (or a folder of its frames), ready to drive the signer of `picture`.
 
-    Also returns where in the file they begin, in seconds.
+    Also returns which moments of the file they are.
 
     picture: uint8 (H, W, 3). frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short
     gaps are filled first. align_to: a pose file whose first frame is the pose in `picture`, or `ESTIMATE` to estimate
-    it. estimator: of poses in videos and pictures. Raises UserError for anything that cannot be read, found or fitted.
+    it. estimator: of poses in videos and pictures. pose_size: (width, height) of the picture that a pose file is of,
+    whatever it says; without either, that of `picture`. person: which of several (`signgen.poses.people.choose`); for a
+    video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything that cannot be read, found or fitted.
     """
     size = (picture.shape[1], picture.shape[0])
-    if is_video(path) or (holds_pictures(path) and not holds_drawings(path)):
+    if holds_video(path) or (holds_pictures(path) and not holds_drawings(path)):
+        box = None if person is None else parse_box(person)
         with open_video(path) as video, ESTIMATORS[estimator]() as estimate:
-            poses = extract_poses(video, estimate, progress=progress)
+            poses = extract_poses(video, estimate, box, progress=progress)
     else:
-        poses = read_poses(path, size=size, fps=fps)
-    start = frames.indices(len(poses))[0] / poses.fps
-    poses = poses[frames]
+        poses = read_poses(path, size=size, fps=fps, pose_size=pose_size, person=person)
+    whole = poses
+    with about(path):
+        poses = checked(poses[frames], placed=align_to is None)
     if fps is not None:
         poses = poses.resampled(fps)
     if smooth is not None:
         poses = SMOOTHERS[smooth](fill_gaps(poses))
     if align_to is not None:
         poses = align(poses, pose_in_picture(align_to, picture, estimator))
-    return poses, start
+    return poses, Moments(len(whole), whole.fps, frames.indices(len(whole))[0], whole.fps / poses.fps)
 
 
 def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe") -> PoseSequence:

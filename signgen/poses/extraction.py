@@ -1,5 +1,6 @@
 """Poses from video, by MediaPipe Holistic or by mmpose's HRNet. Both are optional packages."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -152,6 +153,14 @@ class _Unused(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         return type(name, (), {})
+
+
+def parse_box(text: str) -> Box:
+    """X,Y,WIDTH,HEIGHT as a box. UserError for anything else."""
+    match = re.fullmatch(r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})", text)
+    if match is None:
+        raise UserError(f"--person {text}: expected X,Y,WIDTH,HEIGHT in a video, such as 100,0,300,400, or a pose file")
+    return int(match[1]), int(match[2]), int(match[3]), int(match[4])
 
 
 def _in_box(frame: np.ndarray, estimate: Estimate, box: Box) -> np.ndarray:

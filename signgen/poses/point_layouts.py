@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from signgen.errors import UserError
 from signgen.poses.skeletons import BODY_NAMES, FEET_NAMES, NAMES_18, NAMES_133
 
 PointMap = Mapping[str, Sequence[str]]
@@ -53,6 +54,18 @@ OPENPOSE_135 = [
 ]  # fmt: skip
 MAP_135: PointMap = {**IDENTITY_133, LEFT_HAND_NAMES[0]: ["left_wrist"], RIGHT_HAND_NAMES[0]: ["right_wrist"]}
 
+# Halpe (Fang et al. 2022, "AlphaPose"): COCO's body with head, neck and hips' middle, then toes and heels pairwise.
+HALPE_26 = [
+    *BODY_NAMES, "head", "neck", "mid_hip", "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe",
+    "left_heel", "right_heel",
+]  # fmt: skip
+HALPE_136 = HALPE_26 + FACE_70[:68] + LEFT_HAND_NAMES + RIGHT_HAND_NAMES
+
+# DWPose's 134: a neck among the 133, after the body, or the body in OpenPose's order.
+_AFTER_BODY_134 = FEET_NAMES + FACE_70[:68] + LEFT_HAND_NAMES + RIGHT_HAND_NAMES
+DWPOSE_134 = NAMES_18 + _AFTER_BODY_134
+COCO_NECK_134 = [*BODY_NAMES, "neck", *_AFTER_BODY_134]
+
 # MediaPipe Holistic: 33 body landmarks, the face mesh's 468 (478 with irises), hands of 21.
 MEDIAPIPE_BODY = (
     "NOSE LEFT_EYE_INNER LEFT_EYE LEFT_EYE_OUTER RIGHT_EYE_INNER RIGHT_EYE RIGHT_EYE_OUTER LEFT_EAR "
@@ -90,9 +103,28 @@ LAYOUT_OF_COUNT: dict[int, tuple[str, Sequence[str], PointMap]] = {
     23: ("COCO body and feet", BODY_NAMES + FEET_NAMES, IDENTITY_133),
     18: ("OpenPose COCO-18", NAMES_18, IDENTITY_133),
     25: ("OpenPose BODY_25", BODY_25, IDENTITY_133),
+    26: ("Halpe 26", HALPE_26, IDENTITY_133),
+    33: ("MediaPipe Pose", MEDIAPIPE_BODY, MAP_MEDIAPIPE),
     67: ("OpenPose BODY_25 and hands", BODY_25 + LEFT_HAND_NAMES + RIGHT_HAND_NAMES, IDENTITY_133),
+    75: ("MediaPipe body and hands", MEDIAPIPE_BODY + LEFT_HAND_NAMES + RIGHT_HAND_NAMES, MAP_MEDIAPIPE),
     135: ("OpenPose 135", OPENPOSE_135, MAP_135),
+    136: ("Halpe 136", HALPE_136, IDENTITY_133),
     137: ("OpenPose 137", OPENPOSE_137, IDENTITY_133),
     543: ("MediaPipe Holistic", _holistic(468), MAP_MEDIAPIPE),
     553: ("MediaPipe Holistic with irises", _holistic(478), MAP_MEDIAPIPE),
 }
+
+
+def neck_134(points: np.ndarray) -> tuple[str, np.ndarray, Sequence[str], PointMap]:
+    """Layout, points, names and point map of (..., 134, 3) points of DWPose, whose neck shows in which order they are.
+
+    It is the middle of the shoulders. UserError where none of the two orders has it there.
+    """
+    for layout, names in (("DWPose 134", DWPOSE_134), ("COCO-WholeBody and a neck", COCO_NECK_134)):
+        neck, left, right = (points[..., names.index(name), :] for name in ("neck", "left_shoulder", "right_shoulder"))
+        there = (np.stack([neck, left, right])[..., 2] > 0).all(0)
+        off = np.abs(neck - (left + right) / 2)[there][:, :2]
+        width = np.abs(left - right)[there][:, :2].max(initial=0)
+        if not len(off) or np.median(off) <= 0.02 * width:
+            return layout, points, names, IDENTITY_133
+    raise UserError("134 points a frame, but no neck between the shoulders where DWPose has it, at 1 or 17")

@@ -28,6 +28,20 @@ def fill_gaps(poses: PoseSequence, max_seconds: float = 0.2, min_score: float = 
     return replace(poses, keypoints=keypoints)
 
 
+def hold_body(poses: PoseSequence, body: np.ndarray) -> PoseSequence:
+    """Frames without a body get one: interpolated over short gaps as `fill_gaps` does, else the nearest earlier one.
+
+    body: bool (F,), the frames that have one. What such a frame has, a hand, say, stays. The frames before the first
+    body get that one.
+    """
+    last = np.maximum.accumulate(np.where(body, np.arange(len(poses)), -1))
+    held = poses.keypoints[np.where(last < 0, body.argmax(), last)]
+    filled = fill_gaps(poses).keypoints
+    added = np.where(filled[..., 2:] >= MIN_SCORE, filled, held)
+    keypoints = np.where((body[:, None] | (poses.scores >= MIN_SCORE))[..., None], poses.keypoints, added)
+    return replace(poses, keypoints=keypoints)
+
+
 def one_euro(poses: PoseSequence, min_cutoff: float = 2.0, beta: float = 20.0) -> PoseSequence:
     """The One-Euro filter (Casiez, Roussel & Vogel 2012): steadies still points and lets fast hands through.
 

@@ -17,6 +17,7 @@ from signgen.io.model_config import model_index
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash, provenance
 from signgen.poses import PoseSequence
+from signgen.poses.driving import Moments
 from signgen.rendering.generator import render
 from signgen.runtime.device import fastest_dtype, peak_memory, usable_device
 from signgen.runtime.flops import device_flops
@@ -147,15 +148,17 @@ def load_pipeline(folder: Path, device: str, dtype: torch.dtype | None = None) -
 
 
 class Driving:
-    """The video that poses come from, frame by frame in step with them.
+    """The video that poses come from, in step with them: frame by frame where it has as many frames as their file has
+    poses, whatever the two rates, else by time.
 
-    offset: seconds from its beginning to the first pose. Raises UserError if it ends before the poses do.
+    moments: which of the file's poses the `count` rendered ones are. Raises UserError if the video ends before they do.
     """
 
-    def __init__(self, video: VideoReader, offset: float, poses: PoseSequence):
+    def __init__(self, video: VideoReader, moments: Moments, count: int):
         self._video = video
+        rate = 1 if len(video) == moments.count else video.fps / moments.fps
         # The small surplus keeps 0.04 s * 25 fps from falling short of frame 1.
-        self._indices = [int((offset + i / poses.fps) * video.fps + 1e-3) for i in range(len(poses))]
+        self._indices = [int(moments.of(pose) * rate + 1e-3) for pose in range(count)]
         if self._indices[-1] >= len(video):
             raise UserError(
                 f"the video beside ends after {len(video)} frames, the poses need "

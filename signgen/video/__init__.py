@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.video.files import VideoFile, is_video
-from signgen.video.images import is_image, read_image
+from signgen.video.files import VIDEO_SUFFIXES, VideoFile, is_video
+from signgen.video.images import holds_image, is_image, read_image
 from signgen.video.readers import FOLDER_FPS, ImageFolder, VideoReader
 from signgen.video.writer import VideoWriter
 
 __all__ = [
     "FOLDER_FPS",
+    "VIDEO_SUFFIXES",
     "ImageFolder",
     "VideoFile",
     "VideoReader",
@@ -37,7 +38,7 @@ def open_video(path: str | Path) -> VideoReader:
 def read_first_frame(path: str | Path) -> np.ndarray:
     """uint8 (H, W, 3): a picture, or the first frame of a video or of a folder of pictures."""
     path = Path(path)
-    if is_image(path) and not path.is_dir():
+    if not path.is_dir() and (is_image(path) or holds_image(path)):
         return read_image(path)
     with open_video(path) as video:
         return next(iter(video))

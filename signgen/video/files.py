@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import av
 import numpy as np
 
-from signgen.errors import UserError, one_line
+from signgen.errors import UserError, one_line, warn
+from signgen.video.orientation import display_matrix, upright
 from signgen.video.readers import FOLDER_FPS, VideoReader
+from signgen.video.tone_mapping import NAMES, to_sdr
 
 # FFmpeg's default conversion darkens RGB by about one level of 255 and doubles the error at colour edges;
 # this one does neither. It runs on one thread: FFmpeg's pool costs more than it saves at these sizes.
@@ -22,13 +24,38 @@ from signgen.video.readers import FOLDER_FPS, VideoReader
 EXACT = 0x4 | 0x40000 | 0x2000
 
 
+# A file may name others: none is fetched from a network.
+LOCAL = {"protocol_whitelist": "file"}
+# What FFmpeg opens as if it were a video: single pictures, text, and lists of other files.
+NO_VIDEO = ("_pipe", "image2", "tty", "concat", "hls", "dash", "lavfi", "ffmetadata")
+STILLS = (b"avif", b"heic", b"heix", b"mif1")
+# Rates beyond this are no rates of a camera but the ticks of the clock in which a file without a rate counts.
+PLAUSIBLE_FPS = 120
+# Pixels so near to square are taken as square; others are no pixels.
+SQUARE, STRANGE = 0.01, 4.0
+VIDEO_SUFFIXES = frozenset(
+    ".mp4 .mov .mkv .avi .webm .m4v .mpg .mpeg .wmv .asf .ts .mts .m2ts .flv .gif .3gp .ogv .vob .qt .mxf".split()
+)
+
+
 def is_video(path: Path) -> bool:
-    """Whether a file begins as MP4/MOV, Matroska/WebM or AVI do."""
+    """Whether FFmpeg opens a file as a video, whatever its name says; not so for single pictures."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
         head = file.read(12)
-    return head[4:8] == b"ftyp" or head[:4] == b"\x1aE\xdf\xa3" or (head[:4], head[8:]) == (b"RIFF", b"AVI ")
+    if head[4:8] == b"ftyp" and head[8:] in STILLS:
+        return False
+    try:
+        with av.open(file_url(path), options=LOCAL) as container:
+            return bool(container.streams.video) and not any(name in container.format.name for name in NO_VIDEO)
+    except (av.FFmpegError, ValueError):
+        return False
+
+
+def file_url(path: str | Path) -> str:
+    """The path as FFmpeg takes it for a file, whatever is in it: a colon in a name looks like a protocol."""
+    return f"file:{path}"
 
 
 class _Packet(NamedTuple):
@@ -60,7 +87,7 @@ class _Index:
 
 
 class VideoFile(VideoReader):
-    """A video file. Frames come upright (rotation metadata applied), in stored pixels, as 8-bit RGB.
+    """A video file. Frames come upright (display matrix applied), in square pixels, as 8-bit RGB of standard range.
 
     `len` and random access need the times of all frames: the first use reads all packets, without decoding.
     """
@@ -76,9 +103,16 @@ class VideoFile(VideoReader):
         self._container: Any = self._open()
         self._packets: list[_Packet] = []
         stream = self._container.streams.video[0]
-        self.fps = float(stream.average_rate or stream.guessed_rate or FOLDER_FPS)
-        height, width, _ = self._picture(self._first_frame()).shape
+        self._wideness = _wideness(stream)
+        self._transfer = int(stream.codec_context.color_trc)
+        first = self._first_frame()
+        self._matrix = display_matrix(first)
+        if self._matrix is None:
+            raise UserError(f"{self.path}: turned by {first.rotation} degrees; only quarter turns are supported")
+        self.fps = self._rate(stream)
+        height, width, _ = self._picture(first).shape
         self.size = (width, height)
+        self._warn(stream)
 
     def __len__(self) -> int:
         return len(self._index.times)
@@ -145,6 +179,24 @@ class VideoFile(VideoReader):
             self._times = self._find_index()
         return self._times
 
+    def _rate(self, stream: Any) -> float:
+        """Frames a second: as the file says; by the frames' times where it says nothing, or counts ticks."""
+        average = float(stream.average_rate or 0)
+        if average and (average <= PLAUSIBLE_FPS or "mp4" in self._container.format.name):
+            return average
+        times = self._index.times
+        seconds = float((times[-1] - times[0]) * stream.time_base)
+        return (len(times) - 1) / seconds if seconds > 0 else FOLDER_FPS
+
+    def _warn(self, stream: Any) -> None:
+        if self._wideness != 1:
+            warn(
+                f"{self.path}: its pixels are not square ({stream.sample_aspect_ratio}); frames are shown as "
+                f"{self.size[0]}x{self.size[1]}"
+            )
+        if self._transfer in NAMES:
+            warn(f"{self.path}: high dynamic range ({NAMES[self._transfer]}), brought to that of ordinary displays")
+
     def _first_frame(self) -> Any:
         stream = self._container.streams.video[0]
         try:
@@ -187,7 +239,7 @@ class VideoFile(VideoReader):
         if not self.path.is_file():
             raise UserError(f"{self.path}: no such video")
         try:
-            container = av.open(str(self.path))
+            container = av.open(file_url(self.path), options=LOCAL)
         except (av.FFmpegError, ValueError) as error:
             raise UserError(f"{self.path}: not a video, or a broken one ({one_line(error)})") from error
         if not container.streams.video:
@@ -205,7 +257,13 @@ class VideoFile(VideoReader):
 
     def _picture(self, frame: Any) -> np.ndarray:
         """uint8 (H, W, 3), upright."""
-        picture = frame.reformat(format="rgb24", interpolation=EXACT, threads=1).to_ndarray()
-        if frame.rotation % 90:
-            raise UserError(f"{self.path}: turned by {frame.rotation} degrees; only quarter turns are supported")
-        return np.ascontiguousarray(np.rot90(picture, frame.rotation // 90))
+        width = max(1, round(frame.width * self._wideness))
+        rgb = frame.reformat(width=width, format="rgb24", interpolation=EXACT, threads=1)
+        picture = upright(rgb.to_ndarray(), self._matrix)
+        return to_sdr(picture, self._transfer) if self._transfer in NAMES else picture
+
+
+def _wideness(stream: Any) -> float:
+    """How much wider than high a pixel is; 1 where that is nearly so, unknown, or absurd."""
+    ratio = float(stream.sample_aspect_ratio or 1)
+    return ratio if abs(ratio - 1) > SQUARE and 1 / STRANGE <= ratio <= STRANGE else 1.0

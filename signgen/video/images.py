@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from signgen.errors import UserError, one_line
-from signgen.io.limits import read_bytes
+from signgen.errors import InputWarning, UserError, one_line, warn
+from signgen.io.limits import check_plain, read_bytes
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jfif .bmp .webp .tif .tiff .avif .jp2".split())
 # Pillow knows more: PostScript, for one, it hands to Ghostscript, which runs it.
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MAX_BYTES, MAX_PIXELS = 256 << 20, 50_000_000  # the largest of telephones' pictures have 50 million
 JPEG, JPEG_SCAN, MAX_SCANS = b"\xff\xd8", b"\xff\xda", 100  # what a JPEG and each pass over it begins with
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -25,8 +25,20 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
+def holds_image(path: Path) -> bool:
+    """Whether a file's content begins as a picture's, whatever its name says."""
+    try:
+        check_plain(path)
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS):
+            return True
+    except Exception:  # Pillow's readers raise almost anything on what is no picture
+        return False
+
+
 def read_image(path: str | Path) -> np.ndarray:
-    """uint8 (H, W, 3) RGB, turned upright as its EXIF data say, transparency on black, 16-bit grey cut to 8.
+    """uint8 (H, W, 3) sRGB, turned upright as its EXIF data say, transparency on black, 16-bit grey cut to 8.
+
+    An embedded colour profile is applied; where it is broken, a warning says so.
 
     Raises UserError where it is missing, broken, or no picture.
     """
@@ -50,7 +62,8 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         if content.startswith(JPEG) and content.count(JPEG_SCAN) > MAX_SCANS:
             raise UserError(f"{path}: a JPEG of more than {MAX_SCANS} scans would take too long to read")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # Pillow's
+            warnings.simplefilter("always", InputWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise UserError(f"{path}: the picture is too large: {image.width}x{image.height} pixels")
@@ -72,9 +85,26 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("CMYK", "L", "LAB"):
+        return _in_srgb(image, profile)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image)
-    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy
+    image = image if image.mode == "RGB" else image.convert("RGB")  # which would copy
+    return _in_srgb(image, profile) if profile else image
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The picture's colours, which its ICC profile defines, in sRGB."""
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(own):
+            return image
+        converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        warn(f"the picture's colour profile cannot be applied ({one_line(error)}): colours may be off")
+        return image.convert("RGB")
+    return converted or image.convert("RGB")

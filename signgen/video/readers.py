@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from signgen.errors import UserError
+from signgen.io.names import visible
 from signgen.video.images import image_size, is_image, read_image
 
 # A folder of pictures carries no rate; this is that of Phoenix-2014T and of most sign-language corpora.
@@ -62,7 +63,7 @@ class ImageFolder(VideoReader):
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.paths = sorted((p for p in self.path.iterdir() if is_image(p)), key=natural_key)
+        self.paths = sorted(filter(is_image, visible(self.path)), key=natural_key)
         if not self.paths:
             raise UserError(f"{path}: the folder holds no pictures")
         self.fps = FOLDER_FPS

@@ -11,7 +11,7 @@ import numpy as np
 
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
-from signgen.video.files import EXACT
+from signgen.video.files import EXACT, file_url
 
 # Near-transparent quality: what is seen and measured is the model's work, not the codec's.
 CRF = "15"
@@ -61,7 +61,7 @@ class VideoWriter:
         temporary = self._stack.enter_context(atomic_path(self.path))
         # use_metadata_tags: without it, MP4 keeps only a handful of known keys
         options = {"movflags": "+faststart+use_metadata_tags"}
-        container = av.open(str(temporary), "w", format="mp4", options=options)
+        container = av.open(file_url(temporary), "w", format="mp4", options=options)
         self._container: Any = self._stack.enter_context(container)
         self._container.metadata.update(self._metadata)
         self._stream = self._add_stream()

@@ -1,4 +1,4 @@
-"""COCO-WholeBody annotations, and the JSON of mmpose's and DWPose's inference."""
+"""COCO-WholeBody annotations: pictures with the people in them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,7 +8,8 @@ import numpy as np
 
 from signgen.errors import UserError
 from signgen.poses.formats.openpose_json import numbers
-from signgen.poses.formats.raw import RawPoses, Sequences, as_points, largest_person
+from signgen.poses.formats.raw import RawPoses, Sequences, as_points
+from signgen.poses.people import largest_person
 
 # The parts of an annotation in the order of the 133 points, their number of points and the flag of their
 # validity.
@@ -28,7 +29,7 @@ def coco_sequences(data: dict[str, Any]) -> Sequences:
         sizes = {i: (int(p["width"]), int(p["height"])) for i, p in pictures.items()}
         people: dict[Any, list[np.ndarray]] = {i: [] for i in pictures}
         for annotation in data["annotations"]:
-            people[annotation["image_id"]].append(_annotation(annotation))
+            people[annotation["image_id"]].append(annotated_points(annotation))
         names = {i: str(picture["file_name"]) for i, picture in pictures.items()}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"broken COCO annotations ({type(error).__name__}: {error})") from error
@@ -41,47 +42,7 @@ def coco_sequences(data: dict[str, Any]) -> Sequences:
     return sequences
 
 
-def is_mmpose(data: Any) -> bool:
-    """Whether a JSON value is mmpose's inference of frames, or of one frame."""
-    return isinstance(data, dict) and ("instance_info" in data or "instances" in data or _is_instance(data))
-
-
-def mmpose_poses(data: Any) -> RawPoses:
-    """mmpose's inference: `instance_info`, a list of frames of `instances`, or the instances of one frame."""
-    frames = data["instance_info"] if isinstance(data, dict) and "instance_info" in data else data
-    frames = frames if isinstance(frames, list) else [frames]
-    if all(_is_instance(entry) for entry in frames):
-        frames = [{"instances": frames}]
-    people = [_instances(frame, f"frame {number}") for number, frame in enumerate(frames)]
-    counts = {len(person) for found in people for person in found} or {133}
-    if len(counts) > 1:
-        raise UserError(f"people have different numbers of points: {sorted(counts)}")
-    (count,) = counts
-    return RawPoses.by_count("mmpose JSON", np.stack([_largest(found, count) for found in people]))
-
-
-def _is_instance(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("keypoints"), list)
-
-
-def _instances(frame: Any, where: str) -> list[np.ndarray]:
-    """The (K, 3) points of each person of a frame."""
-    instances = frame.get("instances") if isinstance(frame, dict) else None
-    if not isinstance(instances, list) or not all(_is_instance(entry) for entry in instances):
-        raise UserError(f"{where} has no list of instances with key points")
-    return [_instance(entry, where) for entry in instances]
-
-
-def _instance(entry: dict[str, Any], where: str) -> np.ndarray:
-    try:
-        positions = np.array(entry["keypoints"], np.float64)
-        scores = np.array(entry["keypoint_scores"], np.float64)
-        return np.concatenate([positions, scores[:, None]], 1).reshape(-1, 3)
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-        raise UserError(f"{where}: key points must be rows of x, y with a score each") from error
-
-
-def _annotation(annotation: dict[str, Any]) -> np.ndarray:
+def annotated_points(annotation: dict[str, Any]) -> np.ndarray:
     """(133, 3): the points of one person; visible and hidden ones (v = 1, 2) have score 1."""
     parts = []
     for key, count, flag in PARTS:

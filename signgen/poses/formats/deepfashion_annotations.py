@@ -12,6 +12,7 @@ from signgen.poses.skeletons import NAMES_18
 
 # FPDM: x' = (x - 40) W / 176, y' = y H / 256, -1 = missing
 PAD, SIZE = 40, (176, 256)
+MANY = 30  # numbers in a row: ten joints in space
 CSV_HEADER = "name:keypoints_y:keypoints_x"
 _ROW = re.compile(r"(.+?): (\[[-0-9, ]*\]): (\[[-0-9, ]*\])")
 """Name, y and x, as the annotation files of PATN and FPDM have them."""
@@ -23,6 +24,12 @@ def read_deepfashion_text(text: str) -> Sequences:
         rows = [[float(value) for value in line.split()] for line in text.split("\n") if line.strip()]
     except ValueError as error:
         raise UserError(f"rows must be `x y`: {error}") from error
+    longest = max(map(len, rows), default=0)
+    if longest > MANY:
+        raise UserError(
+            f"rows of {longest} numbers, as in the .skels of Progressive Transformers: joints in space that "
+            "belong to no picture, so they cannot be shown; extract poses from the video instead"
+        )
     if any(len(row) != 2 for row in rows):
         raise UserError("rows must be `x y`")
     return {"": partial(_pose, [row[0] for row in rows], [row[1] for row in rows])}

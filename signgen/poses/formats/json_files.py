@@ -1,48 +1,59 @@
 """JSON pose files, told apart by their structure, and folders with one file a frame."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from signgen.errors import UserError
-from signgen.poses.formats.coco_json import coco_sequences, is_mmpose, mmpose_poses
+from signgen.io.limits import parse_json
+from signgen.poses.formats.coco_json import coco_sequences
+from signgen.poses.formats.dwpose_dictionaries import dwpose_poses, is_dwpose
+from signgen.poses.formats.instances import instance_poses, is_instances
+from signgen.poses.formats.mediapipe_json import is_mediapipe, mediapipe_poses
 from signgen.poses.formats.openpose_json import is_openpose, openpose_poses
 from signgen.poses.formats.raw import Sequences
+from signgen.poses.frame_numbers import numbers_in
+
+# Each reads a list of frames; the numbers of the frames follow, where they are known.
+READERS = (
+    (is_openpose, openpose_poses),
+    (is_mediapipe, mediapipe_poses),
+    (is_dwpose, dwpose_poses),
+    (is_instances, instance_poses),
+)
 
 
 def read_json(content: bytes) -> Sequences:
-    """OpenPose's, DWPose's or mmpose's JSON, or COCO-WholeBody annotations."""
-    return _sequences(parse_json(content))
-
-
-def read_frames(contents: Sequence[bytes]) -> Sequences:
-    """A folder's JSON files, one a frame, in order."""
-    frames = []
-    for number, content in enumerate(contents):
-        data = parse_json(content)
-        if isinstance(data, list) and len(data) == 1 and is_openpose(data[0]):
-            data = data[0]
-        if not is_openpose(data) and not is_mmpose(data):
-            raise UserError(f"frame {number} is neither OpenPose's JSON nor mmpose's")
-        frames.append(data)
-    return _sequences(frames)
-
-
-def parse_json(content: bytes) -> Any:
-    """UserError for anything that is not JSON."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"broken JSON ({' '.join(str(error).split())})") from error
-
-
-def _sequences(data: Any) -> Sequences:
+    """The JSON of OpenPose, DWPose, mmpose, AlphaPose or MediaPipe, COCO annotations or results."""
+    data = parse_json(content)
     if isinstance(data, dict) and "annotations" in data and "images" in data:
         return coco_sequences(data)
-    if is_openpose(data):
-        data = [data]
-    if isinstance(data, list) and data and is_openpose(data[0]):
-        return {"": lambda: openpose_poses(data)}
-    if is_mmpose(data) or (isinstance(data, list) and data and is_mmpose(data[0])):
-        return {"": lambda: mmpose_poses(data)}
-    raise UserError("the JSON is neither OpenPose's, mmpose's or DWPose's, nor COCO annotations")
+    if isinstance(data, dict) and "instance_info" in data:
+        data = data["instance_info"]
+    for is_kind, read in READERS:
+        if is_kind(data) or (isinstance(data, list) and data and all(map(is_kind, data))):
+            return {"": partial(read, data if isinstance(data, list) else [data])}
+    raise UserError(
+        "the JSON is neither of OpenPose, DWPose, mmpose, AlphaPose or MediaPipe, nor COCO annotations or results"
+    )
+
+
+def read_frames(contents: Mapping[str, bytes]) -> Sequences:
+    """A folder's JSON files by name, one a frame, in order. UserError, naming the file, where one is broken."""
+    frames = {name: _frame(name, content) for name, content in contents.items()}
+    numbers = numbers_in([name.rsplit(".", 1)[0] for name in contents])
+    for is_kind, read in READERS:
+        others = [name for name, frame in frames.items() if not is_kind(frame)]
+        if not others:
+            return {"": partial(read, list(frames.values()), numbers)}
+        if len(others) < len(frames):
+            raise UserError(f"{others[0]} holds no frame such as {next(name for name in frames if name not in others)}")
+    raise UserError(f"{next(iter(frames))} holds no frame of OpenPose, DWPose, mmpose or MediaPipe")
+
+
+def _frame(name: str, content: bytes) -> Any:
+    try:
+        frame = parse_json(content)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    return frame[0] if isinstance(frame, list) and len(frame) == 1 and is_openpose(frame[0]) else frame

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from signgen.errors import UserError, one_line
+from signgen.poses.formats.instances import SCORE_KEYS
 from signgen.poses.formats.raw import RawPoses, Sequences, as_points
 
 # A small file may declare a huge array; key points of an hour of video take less than this.
@@ -19,12 +20,14 @@ def read_npy(content: bytes) -> Sequences:
 
 
 def read_npz(content: bytes) -> Sequences:
-    """`keypoints` with optional `size` and `fps`; or one array per clip, by name."""
+    """`keypoints` with optional `scores`, `size` and `fps`; or one array per clip, by name."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except Exception as error:  # zipfile lets struct's and its own errors through
         raise UserError(f"broken archive ({one_line(error)})") from error
     names = {member.removesuffix(".npy") for member in archive.namelist() if member.endswith(".npy")}
+    if any(member.endswith("/data.pkl") or member == "data.pkl" for member in archive.namelist()):
+        raise UserError("a file of torch.save: load it in Python and keep its array by numpy.save, which can be read")
     if not names:
         raise UserError("the archive holds no numpy arrays")
     if "keypoints" in names:
@@ -35,7 +38,8 @@ def read_npz(content: bytes) -> Sequences:
 def _own_archive(archive: zipfile.ZipFile, names: set[str]) -> RawPoses:
     size = _size(_member(archive, "size")) if "size" in names else None
     fps = _fps(_member(archive, "fps")) if "fps" in names else None
-    return RawPoses.by_count("npz", as_points(_member(archive, "keypoints")), size, fps)
+    scores = next((_member(archive, name) for name in SCORE_KEYS if name in names), None)
+    return RawPoses.by_count("npz", as_points(_member(archive, "keypoints"), scores), size, fps)
 
 
 def _clip(archive: zipfile.ZipFile, name: str) -> RawPoses:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.poses.formats.raw import RawPoses, largest_person
+from signgen.poses.formats.raw import RawPoses, padded
+from signgen.poses.frame_numbers import with_gaps
 from signgen.poses.point_layouts import BODY_25, FACE_70, IDENTITY_133, LEFT_HAND_NAMES, RIGHT_HAND_NAMES
 from signgen.poses.skeletons import FEET_NAMES, NAMES_18
 
@@ -26,26 +27,23 @@ def is_openpose(frame: Any) -> bool:
     return isinstance(frame, dict) and isinstance(frame.get("people"), list)
 
 
-def openpose_poses(frames: Sequence[Any]) -> RawPoses:
-    """The largest person of each frame; a frame without people has no points."""
+def openpose_poses(frames: Sequence[Any], numbers: Sequence[int] | None = None) -> RawPoses:
+    """The people of each frame; a frame without people has no points. numbers: of the frames, where they are known."""
     parsed = [_frame(frame, number) for number, frame in enumerate(frames)]
-    bodies = {tuple(names) for _, used in parsed for names in used}
-    points = np.stack([points for points, _ in parsed])
-    size = _canvas(frames[0])
+    bodies = {tuple(names) for frame in parsed for _, used in frame for names in used}
+    points = with_gaps(padded([[person for person, _ in frame] for frame in parsed], len(NAMES)), numbers)
+    size = next((size for size in map(_canvas, frames) if size), None)
     if bodies == {tuple(NAMES_18)}:
-        return RawPoses("OpenPose JSON", "OpenPose COCO-18", points[:, :18], NAMES_18, IDENTITY_133, size)
+        return RawPoses("OpenPose JSON", "OpenPose COCO-18", points[..., :18, :], NAMES_18, IDENTITY_133, size)
     layout = "OpenPose " + ("BODY_25" if tuple(BODY_25) in bodies else "COCO-18")
     return RawPoses("OpenPose JSON", layout, points, NAMES, IDENTITY_133, size)
 
 
-def _frame(frame: Any, number: int) -> tuple[np.ndarray, list[Sequence[str]]]:
-    """The largest person's points, ordered as NAMES, and the names of the components that they came in."""
+def _frame(frame: Any, number: int) -> list[tuple[np.ndarray, list[Sequence[str]]]]:
+    """Each person's points, ordered as NAMES, and the names of the components that they came in."""
     if not is_openpose(frame):
         raise UserError(f"frame {number} is not OpenPose's: it has no list of people")
-    people = [_person(person, f"frame {number}, person {i}") for i, person in enumerate(frame["people"])]
-    if not people:
-        return np.zeros((len(NAMES), 3)), []
-    return people[largest_person([points for points, _ in people])]
+    return [_person(person, f"frame {number}, person {i}") for i, person in enumerate(frame["people"])]
 
 
 def _person(person: Any, where: str) -> tuple[np.ndarray, list[Sequence[str]]]:
@@ -53,8 +51,12 @@ def _person(person: Any, where: str) -> tuple[np.ndarray, list[Sequence[str]]]:
     used = []
     if not isinstance(person, dict):
         raise UserError(f"{where} is no JSON object")
+    keys = {component: _key(component, person) for component in COMPONENTS}
+    if not any(key in person for key in keys.values()):
+        found = ", ".join(map(str, person))[:100] or "nothing"
+        raise UserError(f"{where} has none of {', '.join(COMPONENTS)}; it has {found}")
     for component, names_by_count in COMPONENTS.items():
-        values = numbers(person.get(component) or [], f"{where}, {component}")
+        values = numbers(person.get(keys[component]) or [], f"{where}, {component}")
         names = names_by_count.get(len(values) // 3)
         if names is None or len(values) % 3:
             expected = " or ".join(str(3 * count) for count in names_by_count)
@@ -63,6 +65,11 @@ def _person(person: Any, where: str) -> tuple[np.ndarray, list[Sequence[str]]]:
             points[[NAMES.index(name) for name in names]] = np.reshape(values, (-1, 3))
             used.append(names)
     return points, used
+
+
+def _key(component: str, person: dict[str, Any]) -> str:
+    """What the person calls the component: OpenPose's first versions wrote the names without the _2d."""
+    return component if component in person else component.removesuffix("_2d")
 
 
 def numbers(values: Any, where: str) -> list[float]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from signgen.errors import UserError, one_line
 from signgen.poses import point_layouts
-from signgen.poses.formats.raw import RawPoses, Sequences, largest_person
+from signgen.poses.formats.raw import RawPoses, Sequences
 from signgen.poses.point_layouts import LEFT_HAND_NAMES, RIGHT_HAND_NAMES, PointMap
 from signgen.poses.skeletons import BODY_NAMES, FEET_NAMES, NAMES_18, NAMES_133
 
@@ -19,8 +19,6 @@ MAGIC = {struct.pack("<f", version): version for version in (0.0, 0.1, 0.2)}
 def read_pose(content: bytes) -> Sequences:
     """Any .pose file whose components are those of COCO-WholeBody, MediaPipe Holistic or OpenPose, or some
     of them.
-
-    Of several people, the largest is taken.
     """
     return {"": lambda: _raw(_parse(content))}
 
@@ -37,7 +35,6 @@ def _raw(pose: Any) -> RawPoses:
     points = np.concatenate([positions[..., :2], scores[..., None]], -1)
     if not points.size:
         raise UserError("the pose sequence is empty: it has no people")
-    points = points[:, largest_person([points[:, person].reshape(-1, 3) for person in range(points.shape[1])])]
     dimensions = pose.header.dimensions
     size = (dimensions.width, dimensions.height) if dimensions.width and dimensions.height else None
     fps = pose.body.fps if pose.body.fps > 0 else None

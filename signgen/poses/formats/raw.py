@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from signgen.errors import UserError
-from signgen.poses.point_layouts import LAYOUT_OF_COUNT, PointMap, convert_points
+from signgen.errors import UserError, warn
+from signgen.poses.coordinates import PIXELS, coordinates, to_pixels
+from signgen.poses.people import Person, choose, people
+from signgen.poses.point_layouts import LAYOUT_OF_COUNT, PointMap, convert_points, neck_134
 from signgen.poses.sequence import PoseSequence, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY, NAMES_18, NAMES_133, OPENPOSE_18
 
 # Assumed where neither the file nor the caller says; it changes no picture, only the time they are shown
 # for. It is the rate of Phoenix-2014T and of most sign-language corpora.
 DEFAULT_FPS = 25.0
+# Some estimators' scores are peaks of heat maps or logits, up to about ten; larger numbers are something else.
+LARGEST_SCORE = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +27,8 @@ class RawPoses:
     Attributes:
         format: what the file is, in words.
         layout: the tool's point layout, in words.
-        points: (F, K, 3) x, y in pixels and a score.
+        points: (F, N, K, 3) x, y and a score of up to N people a frame, in any order; x and y are pixels, or
+            normalised (`coordinates`). (F, K, 3), of one person, is completed.
         names: of the K points.
         point_map: from the names of the 133 points to `names`.
         size: (width, height) of the picture, None where the file does not say.
@@ -37,6 +43,10 @@ class RawPoses:
     size: tuple[int, int] | None = None
     fps: float | None = None
 
+    def __post_init__(self) -> None:
+        points = np.asarray(self.points, np.float64)
+        object.__setattr__(self, "points", points if points.ndim == 4 else points[:, None])
+
     @classmethod
     def by_count(
         cls,
@@ -46,10 +56,13 @@ class RawPoses:
         fps: float | None = None,
     ) -> "RawPoses":
         """For formats that do not name their points: the layout follows from how many there are."""
-        if points.shape[1] not in LAYOUT_OF_COUNT:
-            known = ", ".join(map(str, sorted(LAYOUT_OF_COUNT)))
-            raise UserError(f"{points.shape[1]} points a frame are of no known layout; known are {known}")
-        layout, names, point_map = LAYOUT_OF_COUNT[points.shape[1]]
+        count = points.shape[-2]
+        if count == 134:
+            return cls(format, *neck_134(points), size=size, fps=fps)
+        if count not in LAYOUT_OF_COUNT:
+            known = ", ".join(map(str, sorted({*LAYOUT_OF_COUNT, 134})))
+            raise UserError(f"{count} points a frame are of no known layout; known are {known}")
+        layout, names, point_map = LAYOUT_OF_COUNT[count]
         return cls(format, layout, points, names, point_map, size, fps)
 
     @property
@@ -57,18 +70,49 @@ class RawPoses:
         """The skeleton that holds these points: OpenPose-18 for exactly its points, else COCO-WholeBody."""
         return OPENPOSE_18 if list(self.names) == NAMES_18 else COCO_WHOLEBODY
 
-    def sequence(self, size: tuple[int, int] | None, fps: float | None) -> PoseSequence:
-        """As a PoseSequence; `size` and `fps` fill in what the file does not say.
+    @cached_property
+    def cleaned(self) -> np.ndarray:
+        """The points, broken ones missing."""
+        return cleaned(self.points)
 
-        UserError without a size.
+    @cached_property
+    def coordinates(self) -> str:
+        """What x and y are: `signgen.poses.coordinates`."""
+        return coordinates(self.cleaned, self.names)
+
+    @cached_property
+    def people(self) -> list[Person]:
+        """Who is in the clip, followed from frame to frame."""
+        return people(self.cleaned)
+
+    def sequence(
+        self,
+        size: tuple[int, int] | None,
+        fps: float | None,
+        *,
+        pose_size: tuple[int, int] | None = None,
+        person: str | None = None,
+    ) -> PoseSequence:
+        """As a PoseSequence of one person; `size` and `fps` fill in what the file does not say.
+
+        pose_size: the picture's size, whatever the file says. person: see `signgen.poses.people.choose`. UserError
+        without a size, and for a person who is not there.
         """
-        size = self.size or size
+        size = pose_size or self.size or size
         if size is None:
-            raise UserError(f"{self.format} does not say how large the picture was: give its size")
-        points = cleaned(self.points)
-        if self.skeleton == COCO_WHOLEBODY and list(self.names) != NAMES_133:
-            points = convert_points(points, self.names, self.point_map)
+            what = "" if self.coordinates == PIXELS else f"its coordinates are normalised ({self.coordinates}), and "
+            raise UserError(f"{what}{self.format} does not say how large the picture was: give its size")
+        points = to_pixels(self.cleaned, self.coordinates, size)
+        found = people(points) if points.shape[1] > 1 or person is not None else []
+        points = self.on_skeleton(choose(found, person).points if found else points[:, 0])
         return PoseSequence(points, size, self.fps or fps or DEFAULT_FPS, self.skeleton)
+
+    def on_skeleton(self, points: np.ndarray) -> np.ndarray:
+        """(F, K, 3) points called `names` as those of the skeleton, float32."""
+        points = points.astype(np.float32)
+        if self.skeleton == COCO_WHOLEBODY and list(self.names) != NAMES_133:
+            return convert_points(points, self.names, self.point_map)
+        return points
 
 
 # The sequences of a file by name, each read when it is called for. "" names the one that a file is about.
@@ -97,28 +141,64 @@ def select(sequences: Sequences, name: str | None) -> RawPoses:
     raise UserError(f"it holds no sequence called {name!r}, or several; it has {some}")
 
 
-def as_points(array: np.ndarray) -> np.ndarray:
-    """Any array of key points as float (F, K, 3): one frame, one person and absent scores are completed."""
+def padded(frames: Sequence[Sequence[np.ndarray]], count: int = 133) -> np.ndarray:
+    """The (K, 3) points of each person of each frame as (F, N, K, 3), zeros where a frame has fewer people.
+
+    count: K, where nobody is in any frame. UserError where people have different numbers of points.
+    """
+    counts = sorted({len(person) for frame in frames for person in frame})
+    if len(counts) > 1:
+        raise UserError(f"people have different numbers of points: {counts}")
+    points = np.zeros((len(frames), max(1, *map(len, frames)), counts[0] if counts else count, 3))
+    for number, frame in enumerate(frames):
+        for place, person in enumerate(frame):
+            points[number, place] = person
+    return points
+
+
+def as_points(array: np.ndarray, scores: np.ndarray | None = None) -> np.ndarray:
+    """Any array of key points as float (F, N, K, 3): one frame, one person and absent scores are completed.
+
+    array: (F, N, K, 2 or 3), (F, K, 2 or 3) or (K, 2 or 3). scores: of the same points, in place of a third number.
+    UserError for anything else.
+    """
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise UserError("key points must be an array of numbers")
-    if array.ndim == 4 and array.shape[1] == 1:
-        array = array[:, 0]
+    shape = array.shape
     if array.ndim == 2:
         array = array[None]
-    if array.ndim != 3 or array.shape[-1] not in (2, 3) or not len(array):
-        raise UserError(f"key points of shape {array.shape}: it must be (frames, points, 3)")
+    if array.ndim == 3:
+        array = array[:, None]
+    if array.ndim != 4 or array.shape[-1] not in (2, 3) or not array.size:
+        raise UserError(f"key points of shape {shape}: it must be (frames, points, 3) or (frames, people, points, 3)")
     array = array.astype(np.float64)
-    if array.shape[-1] == 2:  # a point without a score that is not right or below of the origin is missing
-        array = np.concatenate([array, (array > 0).any(-1, keepdims=True)], -1)
+    if scores is not None:
+        return _with_scores(array, scores, shape)
+    if array.shape[-1] == 3 and _is_depth(array[..., 2]):
+        warn("the third number of the points is a depth, not a score")
+        array = array[..., :2]
+    if array.shape[-1] == 2:
+        array = np.concatenate([array, _there(array)[..., None]], -1)
     return array
 
 
-def largest_person(people: Sequence[np.ndarray]) -> int:
-    """Which of several people's (K, 3) points span the largest box; 0 where none has a point."""
+def _with_scores(array: np.ndarray, scores: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if (
+        not isinstance(scores, np.ndarray)
+        or scores.dtype.kind not in "fiu"
+        or scores.size * array.shape[-1] != array.size
+    ):
+        raise UserError(f"scores of shape {np.shape(scores)} do not belong to key points of shape {shape}")
+    scores = scores.reshape(array.shape[:-1]).astype(np.float64)
+    return np.concatenate([array[..., :2], scores[..., None]], -1)
 
-    def area(points: np.ndarray) -> float:
-        present = cleaned(points)
-        present = present[present[:, 2] > 0, :2]
-        return float(np.ptp(present, 0).prod()) if len(present) else 0.0
 
-    return max(range(len(people)), key=lambda i: area(people[i]))
+def _is_depth(third: np.ndarray) -> bool:
+    """Scores are not negative, but for one number that marks missing points, and not as large as distances."""
+    known = third[np.isfinite(third)]
+    return len(np.unique(known[known < 0])) > 1 or bool(known.size and known.max() > LARGEST_SCORE)
+
+
+def _there(positions: np.ndarray) -> np.ndarray:
+    """bool (...,): points without a score that are not marked as missing, by 0, 0 or -1, -1."""
+    return (positions != 0).any(-1) & (positions != -1).any(-1)
