@@ -199,7 +199,8 @@ def _described(raw: Any) -> dict[str, Any]:
         "size": raw.size,
         "fps": raw.fps,
         "coordinates": raw.coordinates,
-        "people": [[round(side, 3) for side in person.centre] for person in raw.people],
+        "people": len(raw.people),
+        "people_at": [[round(side, 3) for side in person.centre] for person in raw.people],
         "found": {
             part: round(float((points[:, where, 2] > 0).mean()), 4) for part, where in PARTS[raw.skeleton].items()
         },
@@ -211,9 +212,9 @@ def _noted(result: dict[str, Any]) -> str:
     notes = []
     if result["coordinates"] != "pixels":
         notes.append(f", normalised coordinates ({result['coordinates']})")
-    if len(result["people"]) > 1:
-        places = ", ".join(f"{number} at {x:g},{y:g}" for number, (x, y) in enumerate(result["people"]))
-        notes.append(f", {len(result['people'])} people ({places})")
+    if result["people"] > 1:
+        places = ", ".join(f"{number} at {x:g},{y:g}" for number, (x, y) in enumerate(result["people_at"]))
+        notes.append(f", {result['people']} people ({places})")
     if result["empty_frames"]:
         notes.append(f", {result['empty_frames']} without anyone")
     return "".join(notes)

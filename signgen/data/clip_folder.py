@@ -7,9 +7,9 @@ from pathlib import Path
 
 from signgen.data.corpus import Clip, Corpus
 from signgen.errors import UserError
-from signgen.video.images import is_image
+from signgen.io.names import named, visible
+from signgen.video import VIDEO_SUFFIXES, is_image
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
 POSE_SUFFIXES = (".pose", ".npz", ".npy", ".json", ".pkl", ".pickle")
 
 
@@ -21,7 +21,7 @@ def open_folder(root: Path, split: str | None) -> Corpus:
     folder = root / split if split else root
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the split as the name of a folder inside {root}")
-    entries = sorted(entry for entry in folder.iterdir() if _holds_frames(entry))
+    entries = list(filter(_holds_frames, visible(folder)))
     if not entries:
         raise UserError(f"{folder}: no clips here (videos, or folders of pictures)")
     return Corpus(tuple(Clip(name=_clip_name(entry), frames=entry, poses=_pose_file(entry)) for entry in entries))
@@ -29,7 +29,7 @@ def open_folder(root: Path, split: str | None) -> Corpus:
 
 def _holds_frames(entry: Path) -> bool:
     if entry.is_dir():
-        return any(is_image(child) for child in entry.iterdir())
+        return any(map(is_image, visible(entry)))
     return entry.suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -38,17 +38,19 @@ def _clip_name(entry: Path) -> str:
 
 
 def pose_file_in(folder: Path, name: str) -> Path | None:
-    """The first file in `folder` that is called `name` and has the suffix of a pose file."""
-    paths = (folder / (name + suffix) for suffix in POSE_SUFFIXES)
-    return next((path for path in paths if path.is_file()), None)
+    """The first file in `folder` that is called `name`, however its accents are written, with a pose file's suffix."""
+    for suffix in POSE_SUFFIXES:
+        if (path := named(folder, name + suffix)) is not None and path.is_file():
+            return path
+    return None
 
 
 def _pose_file(entry: Path) -> Path | None:
     """The pose file of a clip; `poses/NAME` may also be a folder of per-frame JSON."""
     name, apart = _clip_name(entry), entry.parent / "poses"
-    frame_by_frame = apart / name
+    frame_by_frame = named(apart, name)
     return (
         pose_file_in(entry.parent, name)
         or pose_file_in(apart, name)
-        or (frame_by_frame if frame_by_frame.is_dir() else None)
+        or (frame_by_frame if frame_by_frame is not None and frame_by_frame.is_dir() else None)
     )

@@ -98,7 +98,7 @@ def _archives(home: Path, split: str) -> Iterator[Path]:
     patterns = (f"*.{split}", f"{split}.npz", f"{split}.pkl", f"*.{split}.pkl", SHARED_KEYPOINTS)
     folders = [home / place for place in ARCHIVE_PLACES]
     found = (path for folder in folders for pattern in patterns for path in sorted(folder.glob(pattern)))
-    return (path for path in found if path.is_file())
+    return (path for path in found if path.is_file() and not path.name.startswith("."))
 
 
 def _is_gzip(path: Path) -> bool:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signgen.errors import UserError
+from signgen.io.names import composed, visible
 from signgen.poses import PoseSequence, read_poses
 from signgen.poses.formats.detect import list_sequences
-from signgen.video import is_image
+from signgen.video import VIDEO_SUFFIXES, is_image
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg"})
 Poses = Path | str | Mapping[str, PoseSequence]
 
 
@@ -35,8 +35,8 @@ class Pairing:
 def pair_clips(generated: Path, reference: Path) -> Pairing:
     """Pair two clips, or two trees of clips by name. UserError where there is nothing to pair.
 
-    A clip's name is its path below the tree, without the suffix of a video. Two single clips are a pair
-    whatever they are called; the name is then the reference's.
+    A clip's name is its path below the tree, without the suffix of a video, its accents written in one way. Two single
+    clips are a pair whatever they are called; the name is then the reference's.
     """
     ours, theirs = find_clips(generated), find_clips(reference)
     if is_clip(generated) and is_clip(reference):
@@ -53,7 +53,7 @@ def pair_clips(generated: Path, reference: Path) -> Pairing:
 
 def is_clip(path: Path) -> bool:
     """A file, or a folder that holds pictures itself."""
-    return path.is_file() or (path.is_dir() and any(is_image(child) for child in path.iterdir()))
+    return path.is_file() or (path.is_dir() and any(map(is_image, visible(path))))
 
 
 def find_clips(root: Path) -> dict[str, Path]:
@@ -66,6 +66,7 @@ def find_clips(root: Path) -> dict[str, Path]:
     for path in _clips_below(root):
         name = path.relative_to(root).as_posix()
         name = name.removesuffix(path.suffix) if path.is_file() else name.removesuffix("/1")  # Phoenix: NAME/1/*.png
+        name = composed(name)
         if name in clips:
             raise UserError(f"{root}: {clips[name].name} and {path.name} are both called {name}; keep one of them")
         clips[name] = path
@@ -78,7 +79,8 @@ def _clips_below(root: Path) -> Iterator[Path]:
     for folder, below, files in os.walk(root, followlinks=True):
         here = Path(folder).resolve()
         below[:] = [name for name in below if not here.is_relative_to((here / name).resolve())]  # linked into itself
-        paths = [Path(folder, file) for file in files]
+        below[:] = [name for name in below if not name.startswith(".")]
+        paths = [Path(folder, file) for file in files if not file.startswith(".")]
         if any(map(is_image, paths)):
             yield Path(folder)
         yield from (path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
@@ -96,7 +98,7 @@ def find_poses(poses: Poses, name: str, *, size: tuple[int, int], fps: float, si
             raise UserError(f"no poses are given for {name}")
         return poses[name].scaled_to(size)
     path = Path(poses)
-    if path.is_dir() and not (single and any(path.glob("*.json"))):
+    if path.is_dir() and not (single and any(child.suffix == ".json" for child in visible(path))):
         return read_poses(_below(path, name), size=size, fps=fps).scaled_to(size)
     only = single and len(list_sequences(path)) == 1
     return read_poses(path, name=None if only else name, size=size, fps=fps).scaled_to(size)
@@ -104,9 +106,9 @@ def find_poses(poses: Poses, name: str, *, size: tuple[int, int], fps: float, si
 
 def _below(folder: Path, name: str) -> Path:
     """The one file NAME.* or folder NAME below `folder`."""
-    parent, last = (folder / name).parent, Path(name).name
-    children = sorted(parent.iterdir()) if parent.is_dir() else []
-    found = [p for p in children if (p.name if p.is_dir() else p.name.removesuffix(p.suffix)) == last]
+    parent, last = (folder / name).parent, composed(Path(name).name)
+    children = visible(parent) if parent.is_dir() else []
+    found = [p for p in children if composed(p.name if p.is_dir() else p.name.removesuffix(p.suffix)) == last]
     if len(found) != 1:
         problem = "no pose file" if not found else f"{len(found)} pose files"
         raise UserError(f"{folder}: {problem} called {name}")

@@ -12,3 +12,12 @@ def visible(folder: Path) -> list[Path]:
 def composed(name: str) -> str:
     """The name in Unicode's normal form C: macOS and Linux store the same accents as different characters."""
     return unicodedata.normalize("NFC", name)
+
+
+def named(folder: Path, name: str) -> Path | None:
+    """What is called `name` in a folder, however its accents are written; None where nothing is."""
+    if (folder / name).exists():
+        return folder / name
+    if name.isascii() or not folder.is_dir():
+        return None
+    return next((path for path in visible(folder) if composed(path.name) == composed(name)), None)

@@ -21,9 +21,7 @@ def coordinates(points: np.ndarray, names: Sequence[str]) -> str:
     """What x and y of (..., K, 3) points called `names` are: PIXELS, UNIT (parts of width and height), CENTRED (the
     same, 0 in the middle) or SHOULDERS (shoulder widths from the middle of the shoulders)."""
     there = points[points[..., 2] > 0][:, :2]
-    if not len(there) or np.quantile(np.abs(there).max(1), 0.95) > LARGEST_PART:
-        return PIXELS
-    if not there.any():
+    if (there == np.rint(there)).all() or np.quantile(np.abs(there).max(1), 0.95) > LARGEST_PART:
         return PIXELS
     if _spans_shoulders(points, names):
         return SHOULDERS

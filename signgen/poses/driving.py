@@ -59,7 +59,8 @@ def driving_poses(
     video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything that cannot be read, found or fitted.
     """
     size = (picture.shape[1], picture.shape[0])
-    if holds_video(path) or (holds_pictures(path) and not holds_drawings(path)):
+    estimated = holds_video(path) or (holds_pictures(path) and not holds_drawings(path))
+    if estimated:
         box = None if person is None else parse_box(person)
         with open_video(path) as video, ESTIMATORS[estimator]() as estimate:
             poses = extract_poses(video, estimate, box, progress=progress)
@@ -67,7 +68,7 @@ def driving_poses(
         poses = read_poses(path, size=size, fps=fps, pose_size=pose_size, person=person)
     whole = poses
     with about(path):
-        poses = checked(poses[frames], placed=align_to is None)
+        poses = checked(poses[frames], placed=align_to is None and not estimated)
     if fps is not None:
         poses = poses.resampled(fps)
     if smooth is not None:

@@ -1,6 +1,7 @@
 """Several people in the frames of a pose file: each is followed through the clip, and one is chosen."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,7 @@ def choose(found: list[Person], wanted: str | None) -> Person:
     return min(found, key=_ranking(wanted))
 
 
-def _ranking(wanted: str):  # type: ignore[no-untyped-def]
+def _ranking(wanted: str) -> Callable[[Person], float]:
     """What is smallest of the person who is wanted."""
     if wanted == "left":
         return lambda person: person.centre[0]
@@ -90,10 +91,10 @@ def _ranking(wanted: str):  # type: ignore[no-untyped-def]
     if match is None:
         raise UserError(f"--person {wanted}: expected {PERSON}, such as 0, left, or 320,200")
     x, y = float(match[1]), float(match[2])
-    return lambda person: np.hypot(person.first[0] - x, person.first[1] - y)
+    return lambda person: float(np.hypot(person.first[0] - x, person.first[1] - y))
 
 
-def largest_person(people: list[np.ndarray]) -> int:
+def largest_person(people: Sequence[np.ndarray]) -> int:
     """Which of several people's (K, 3) points span the largest box; 0 where none has a point."""
     return max(range(len(people)), key=lambda i: float(np.ptp(_box(people[i]), 0).prod()))
 
@@ -112,8 +113,8 @@ def _follow(points: np.ndarray) -> np.ndarray:
 
     who = np.full(points.shape[:2], -1)
     last: list[np.ndarray] = []  # of each person, the points when they were last seen
-    for frame, present in enumerate((points[..., 2] > 0).any(2)):
-        places = np.flatnonzero(present).tolist()
+    for frame, found in enumerate(points):
+        places = np.flatnonzero((found[..., 2] > 0).any(1)).tolist()
         moves = np.array([[_move(seen, points[frame, place]) for place in places] for seen in last])
         moves = moves.reshape(len(last), len(places))
         for person, column in zip(*linear_sum_assignment(np.minimum(moves, REACH)), strict=True):

@@ -26,7 +26,7 @@ def checked(poses: PoseSequence, placed: bool = True) -> PoseSequence:
         raise UserError(f"nobody is in any of the {len(poses)} frames: no point has a score of {MIN_SCORE} or more")
     if placed:
         _check_place(poses, seen)
-    body = seen[:, list(BODY[poses.skeleton])].any(1)
+    body = np.asarray(seen[:, list(BODY[poses.skeleton])].any(1))
     if not body.any():
         warn("no frame shows a body: there are points of hands or face alone")
     if body.all() or not body.any():

@@ -24,10 +24,9 @@ from signgen.video.tone_mapping import NAMES, to_sdr
 EXACT = 0x4 | 0x40000 | 0x2000
 
 
-# A file may name others: none is fetched from a network.
-LOCAL = {"protocol_whitelist": "file"}
 # What FFmpeg opens as if it were a video: single pictures, text, and lists of other files.
 NO_VIDEO = ("_pipe", "image2", "tty", "concat", "hls", "dash", "lavfi", "ffmetadata")
+MATROSKA = b"\x1aE\xdf\xa3"
 STILLS = (b"avif", b"heic", b"heix", b"mif1")
 # Rates beyond this are no rates of a camera but the ticks of the clock in which a file without a rate counts.
 PLAUSIBLE_FPS = 120
@@ -39,22 +38,25 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def is_video(path: Path) -> bool:
-    """Whether FFmpeg opens a file as a video, whatever its name says; not so for single pictures."""
+    """Whether a file begins as MP4, Matroska or AVI do, or FFmpeg opens it as a video; not so for single pictures."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
         head = file.read(12)
-    if head[4:8] == b"ftyp" and head[8:] in STILLS:
-        return False
+    if head[4:8] == b"ftyp":
+        return head[8:] not in STILLS
+    if head[:4] == MATROSKA or (head[:4], head[8:]) == (b"RIFF", b"AVI "):
+        return True
     try:
-        with av.open(file_url(path), options=LOCAL) as container:
+        with av.open(file_url(path)) as container:
             return bool(container.streams.video) and not any(name in container.format.name for name in NO_VIDEO)
     except (av.FFmpegError, ValueError):
         return False
 
 
 def file_url(path: str | Path) -> str:
-    """The path as FFmpeg takes it for a file, whatever is in it: a colon in a name looks like a protocol."""
+    """The path as FFmpeg takes it for a file: a colon in a name looks like a protocol. A file of the protocol `file`
+    may name others, but none in a network."""
     return f"file:{path}"
 
 
@@ -106,9 +108,10 @@ class VideoFile(VideoReader):
         self._wideness = _wideness(stream)
         self._transfer = int(stream.codec_context.color_trc)
         first = self._first_frame()
-        self._matrix = display_matrix(first)
-        if self._matrix is None:
+        matrix = display_matrix(first)
+        if matrix is None:
             raise UserError(f"{self.path}: turned by {first.rotation} degrees; only quarter turns are supported")
+        self._matrix = matrix
         self.fps = self._rate(stream)
         height, width, _ = self._picture(first).shape
         self.size = (width, height)
@@ -239,7 +242,7 @@ class VideoFile(VideoReader):
         if not self.path.is_file():
             raise UserError(f"{self.path}: no such video")
         try:
-            container = av.open(file_url(self.path), options=LOCAL)
+            container = av.open(file_url(self.path))
         except (av.FFmpegError, ValueError) as error:
             raise UserError(f"{self.path}: not a video, or a broken one ({one_line(error)})") from error
         if not container.streams.video:

@@ -41,11 +41,15 @@ def test_info(cli: Cli, pose_file: Path) -> None:
         "layout": "COCO-WholeBody",
         "skeleton": "coco-wholebody-133",
         "frames": 6,
+        "empty_frames": 1,
         "size": [64, 80],
         "fps": 12.5,
+        "coordinates": "pixels",
+        "people": 1,
+        "people_at": [[30.0, 43.0]],
         "found": found,
     }
-    assert "6 frames 64x80, 12.5 fps\nfound: body 0%" in cli("poses", "info", pose_file).out
+    assert "6 frames 64x80, 12.5 fps, 1 without anyone\nfound: body 0%" in cli("poses", "info", pose_file).out
 
 
 def test_info_lists_the_sequences_of_a_file_of_many(cli: Cli, tmp_path: Path, poses: PoseSequence) -> None:

@@ -45,8 +45,8 @@ def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_frames_are_chosen_before_they_are_resampled(file: Path) -> None:
-    poses, start = driving_poses(file, PICTURE, plain, frames=slice(2, None), fps=50)
-    assert start == pytest.approx(2 / 25)
+    poses, moments = driving_poses(file, PICTURE, plain, frames=slice(2, None), fps=50)
+    assert (moments.count, moments.fps, moments.of(0), moments.of(3)) == (6, 25, 2, 3.5)
     assert (len(poses), poses.fps) == (8, 50)
     assert poses.keypoints[0, 5, 0] == pytest.approx(43)
 

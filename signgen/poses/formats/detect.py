@@ -118,7 +118,7 @@ def _refuse_pictures(path: Path) -> None:
     if is_video(path):
         raise UserError("a video holds no key points; extract them with `signgen poses extract`")
     if holds_image(path):
-        raise UserError("a picture holds no key points; give a file of poses, or a video to take them from")
+        raise UserError("not a pose file but a picture: give a file of poses, or a video to take them from")
 
 
 def _json_files(path: Path) -> list[Path]:

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from signgen.errors import UserError, warn
+from signgen.io.names import composed
 from signgen.poses.coordinates import PIXELS, coordinates, to_pixels
 from signgen.poses.people import Person, choose, people
 from signgen.poses.point_layouts import LAYOUT_OF_COUNT, PointMap, convert_points, neck_134
-from signgen.poses.sequence import PoseSequence, cleaned
+from signgen.poses.sequence import PoseSequence, check_size, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY, NAMES_18, NAMES_133, OPENPOSE_18
 
 # Assumed where neither the file nor the caller says; it changes no picture, only the time they are shown
@@ -102,6 +103,7 @@ class RawPoses:
         if size is None:
             what = "" if self.coordinates == PIXELS else f"its coordinates are normalised ({self.coordinates}), and "
             raise UserError(f"{what}{self.format} does not say how large the picture was: give its size")
+        check_size(size)
         points = to_pixels(self.cleaned, self.coordinates, size)
         found = people(points) if points.shape[1] > 1 or person is not None else []
         points = self.on_skeleton(choose(found, person).points if found else points[:, 0])
@@ -128,7 +130,7 @@ def select(sequences: Sequences, name: str | None) -> RawPoses:
     if name is None:
         name = "" if "" in sequences or len(sequences) != 1 else next(iter(sequences))
     matching = [own for own in sequences if own == name] or [
-        own for own in sequences if name and own.rsplit("/", 1)[-1] == name.rsplit("/", 1)[-1]
+        own for own in sequences if name and composed(own.rsplit("/", 1)[-1]) == composed(name.rsplit("/", 1)[-1])
     ]
     if len(matching) == 1:
         return sequences[matching[0]]()
