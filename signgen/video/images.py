@@ -29,8 +29,10 @@ def holds_image(path: Path) -> bool:
     """Whether a file's content begins as a picture's, whatever its name says."""
     try:
         check_plain(path)
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS):
-            return True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            Image.open(path, formats=FORMATS).close()
+        return True
     except Exception:  # Pillow's readers raise almost anything on what is no picture
         return False
 
