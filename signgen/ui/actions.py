@@ -1,37 +1,33 @@
-"""What the page does: inputs are looked at, drawn, and rendered. Nothing here knows of the browser."""
+"""What the page does with files: it looks at them and draws them, in a process of its own: they are of strangers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 from signgen.errors import UserError
-from signgen.io.model_location import model_folder
-from signgen.io.provenance import model_hash, provenance
-from signgen.poses import PoseSequence, draw_pose, draw_poses
+from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.drawing import overlaid
 from signgen.poses.driving import ESTIMATE, driving_poses
 from signgen.rendering.framing import poses_on_picture
-from signgen.rendering.generator import render
-from signgen.rendering.render_to_file import load_pipeline
-from signgen.systems.base import SignerPipeline
-from signgen.video import VideoWriter, is_video, open_video, read_first_frame
+from signgen.video import is_video, open_video, read_first_frame
 
 PREVIEWED = 4
 MAX_SIDE = 2048  # pixels of the picture: frames of it are held in memory
 
 Progress = Callable[[Iterable, int, str], Iterable]
+Tell = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one rendering may ask for: megabytes of a file, and frames."""
+    """What one rendering may ask for: megabytes of a file, frames, and seconds."""
 
     megabytes: int = 50
     frames: int = 500
+    seconds: int = 600
 
 
 @dataclass(frozen=True)
@@ -75,32 +71,26 @@ def preview(inputs: Inputs) -> np.ndarray:
     return np.hstack([overlaid(dimmed, draw_pose(poses.keypoints[m], height, width, poses.skeleton)) for m in moments])
 
 
-def render_videos(
-    inputs: Inputs, model: str, steps: int | None, seed: int, folder: Path, progress: Progress
-) -> tuple[Path, Path]:
-    """Write the signer signing, and the same beside the skeleton, into `folder`; returns both paths."""
-    pipeline, name, digest = load_model(model)
-    height, width, _ = inputs.picture.shape
-    origin = provenance(name, digest, seed)
-    video, beside = folder / "signing.mp4", folder / "side-by-side.mp4"
-    frames = render(pipeline, inputs.picture, inputs.poses, steps=steps, seed=seed)
-    drawings = draw_poses(inputs.poses, height, width)
-    fps, count = inputs.poses.fps, len(inputs.poses)
-    with (
-        VideoWriter(video, fps, (width, height), origin) as alone,
-        VideoWriter(beside, fps, (2 * width, height), origin) as both,
-    ):
-        for frame, drawing in zip(progress(frames, count, "Rendering"), drawings, strict=True):
-            alone.write(frame)
-            both.write(np.hstack([drawing, frame]))
-    return video, beside
+def look_at(
+    picture: Path | None, poses: Path | None, smooth: bool, align: bool, limits: Limits, tell: Tell
+) -> tuple[np.ndarray | None, bool]:
+    """What is shown of the files that there are, uint8 (H, W, 3), and whether they can be rendered."""
+    if picture is None:
+        return None, False
+    if poses is None:
+        return read_picture(picture), False
+    return preview(read_inputs(picture, poses, smooth, align, limits, told_progress(tell))), True
 
 
-@lru_cache(maxsize=1)
-def load_model(model: str) -> tuple[SignerPipeline, str, str]:
-    """The pipeline, its name and its hash; the last one stays in memory."""
-    folder = model_folder(model)
-    return load_pipeline(folder, "auto", torch.float32), Path(model).resolve().name, model_hash(folder)
+def told_progress(tell: Tell) -> Progress:
+    """Progress as messages: (done, total, what)."""
+
+    def track(items: Iterable[Any], total: int, what: str) -> Iterator[Any]:
+        for done, item in enumerate(items):
+            tell((done, total, what))
+            yield item
+
+    return track
 
 
 def _check_length(frames: int, limits: Limits) -> None:

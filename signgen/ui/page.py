@@ -1,7 +1,7 @@
 """The page: two files in, a preview of the skeleton, a video out."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,15 @@ import gradio as gr
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.ui.actions import Inputs, Limits, preview, read_inputs, read_picture, render_videos
+from signgen.ui.actions import Limits
+from signgen.ui.workers import READERS, Workers
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
 # Gradio's copies of uploads and results: how often it looks for old ones, and how old these may be, in seconds.
 DELETE_EVERY, DELETE_AGE = 300, 3600
 TROUBLE = "This does not work"
-# One event at a time, and no function that other programs could call.
-QUEUE: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "one", "api_visibility": "private"}
+# No function that other programs could call.
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto !important; }
 #title h1 { margin-bottom: 0.2em; }
@@ -30,10 +31,9 @@ def theme() -> gr.themes.Base:
     return gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def build_page(models: list[str], limits: Limits) -> gr.Blocks:
+def build_page(models: list[str], limits: Limits, workers: Workers) -> gr.Blocks:
     """The page, to be launched. models: what can be chosen, the first by default."""
     with gr.Blocks(title="signgen", analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)) as page:
-        read = gr.State()
         gr.Markdown(
             "# signgen\nA picture of a signer and movements become a video of that signer making these movements.",
             elem_id="title",
@@ -80,22 +80,39 @@ def build_page(models: list[str], limits: Limits) -> gr.Blocks:
             smooth: bool,
             align: bool,
             progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it)
-        ) -> tuple[Inputs | None, np.ndarray | None, Any]:
-            found, shown = None, None
+        ) -> tuple[np.ndarray | None, Any]:
+            shown, ready = None, False
             try:
-                if picture:
-                    shown = read_picture(Path(picture))
-                if picture and poses:
-                    found = read_inputs(Path(picture), Path(poses), smooth, align, limits, _tracker(progress))
-                    shown = preview(found)
+                shown, ready = workers.look(_path(picture), _path(poses), smooth, align, told=_teller(progress))
             except UserError as error:
                 gr.Warning(_readable(error, picture, poses), duration=None, title=TROUBLE)
-            return found, shown, gr.update(interactive=found is not None)
+            return shown, gr.update(interactive=ready)
+
+        def start_rendering(
+            picture: str | None,
+            poses: str | None,
+            smooth: bool,
+            align: bool,
+            model: str,
+            steps: float,
+            seed: float | None,
+            progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it)
+        ) -> Iterator[tuple[str, Any]]:
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    if not picture or not poses:
+                        raise UserError("give a picture and movements")
+                    chosen = (Path(picture), Path(poses), smooth, align), (model, int(steps) or None, int(seed or 0))
+                    video, beside = workers.render(*chosen, Path(folder), told=_teller(progress))
+                except UserError as error:
+                    message = _readable(error, picture, poses)
+                    raise gr.Error(message, duration=None, title=TROUBLE, print_exception=False) from error
+                yield str(beside), gr.update(value=str(video), interactive=True)  # Gradio has copies when it is back
 
         for component in files:
-            component.change(look, files, [read, drawn, start], **QUEUE)
-        example.click(_example, None, [picture, poses], **QUEUE)
-        start.click(_render, [read, model, steps, seed], [result, download], **QUEUE)
+            component.change(look, files, [drawn, start], concurrency_limit=READERS, concurrency_id="look", **PRIVATE)
+        example.click(_example, None, [picture, poses], **PRIVATE)
+        start.click(start_rendering, [*files, model, steps, seed], [result, download], concurrency_limit=1, **PRIVATE)
     return page
 
 
@@ -103,30 +120,18 @@ def _example() -> tuple[str, str]:
     return str(EXAMPLE / "source.png"), str(EXAMPLE / "poses.npz")
 
 
-def _render(
-    inputs: Inputs,
-    model: str,
-    steps: float,
-    seed: float | None,
-    progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it)
-) -> Iterator[tuple[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            video, beside = render_videos(
-                inputs, model, int(steps) or None, int(seed or 0), Path(folder), _tracker(progress)
-            )
-        except UserError as error:
-            raise gr.Error(_readable(error), duration=None, title=TROUBLE, print_exception=False) from error
-        yield str(beside), gr.update(value=str(video), interactive=True)  # Gradio has its copies when it comes back
+def _path(file: str | None) -> Path | None:
+    return Path(file) if file else None
 
 
-def _tracker(progress: gr.Progress) -> Any:
-    """The page's progress bar, as the rest of signgen calls it."""
+def _teller(progress: gr.Progress) -> Callable[[tuple[int, int, str]], None]:
+    """The page's progress bar."""
 
-    def track(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
-        return progress.tqdm(items, desc=what, total=total, unit="frames")
+    def told(state: tuple[int, int, str]) -> None:
+        done, total, what = state
+        progress((done, total), desc=what, unit="frames")
 
-    return track
+    return told
 
 
 def _readable(error: UserError, *files: str | None) -> str:

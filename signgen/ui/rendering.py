@@ -1,0 +1,62 @@
+"""What the page renders: two videos from two files, in a process of its own."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from signgen.io.model_location import model_folder
+from signgen.io.provenance import model_hash, provenance
+from signgen.poses import draw_poses
+from signgen.rendering.generator import render
+from signgen.rendering.render_to_file import load_pipeline
+from signgen.systems.base import SignerPipeline
+from signgen.ui.actions import Inputs, Limits, Progress, Tell, read_inputs, told_progress
+from signgen.video import VideoWriter
+
+
+def render_files(
+    picture: Path,
+    poses: Path,
+    smooth: bool,
+    align: bool,
+    limits: Limits,
+    model: str,
+    steps: int | None,
+    seed: int,
+    folder: Path,
+    tell: Tell,
+) -> tuple[Path, Path]:
+    """`render_videos` of two files."""
+    progress = told_progress(tell)
+    inputs = read_inputs(picture, poses, smooth, align, limits, progress)
+    return render_videos(inputs, model, steps, seed, folder, progress)
+
+
+def render_videos(
+    inputs: Inputs, model: str, steps: int | None, seed: int, folder: Path, progress: Progress
+) -> tuple[Path, Path]:
+    """Write the signer signing, and the same beside the skeleton, into `folder`; returns both paths."""
+    pipeline, name, digest = load_model(model)
+    height, width, _ = inputs.picture.shape
+    origin = provenance(name, digest, seed)
+    video, beside = folder / "signing.mp4", folder / "side-by-side.mp4"
+    frames = render(pipeline, inputs.picture, inputs.poses, steps=steps, seed=seed)
+    drawings = draw_poses(inputs.poses, height, width)
+    fps, count = inputs.poses.fps, len(inputs.poses)
+    with (
+        VideoWriter(video, fps, (width, height), origin) as alone,
+        VideoWriter(beside, fps, (2 * width, height), origin) as both,
+    ):
+        for frame, drawing in zip(progress(frames, count, "Rendering"), drawings, strict=True):
+            alone.write(frame)
+            both.write(np.hstack([drawing, frame]))
+    return video, beside
+
+
+@lru_cache(maxsize=1)
+def load_model(model: str) -> tuple[SignerPipeline, str, str]:
+    """The pipeline, its name and its hash; the last one stays in memory."""
+    folder = model_folder(model)
+    return load_pipeline(folder, "auto", torch.float32), Path(model).resolve().name, model_hash(folder)
