@@ -8,6 +8,7 @@ import typer
 
 from signgen.cli.console import Json, announce, report, track
 from signgen.errors import UserError
+from signgen.io.limits import read_text
 
 if TYPE_CHECKING:
     from signgen.evaluation import Evaluation
@@ -128,12 +129,12 @@ def _counted(number: int, what: str) -> str:
 def read_speakers(path: Path) -> dict[str, str]:
     """Clip -> signer from a table with a header, its columns apart by `|` (as Phoenix-2014T's) or by commas."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path, "utf-8-sig").splitlines()
         delimiter = "|" if lines and "|" in lines[0] else ","
         return {
             row["name"]: row["speaker"] for row in csv.DictReader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
         }
-    except (OSError, UnicodeDecodeError, KeyError) as error:
+    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
         raise UserError(f"{path}: cannot read a table with columns name and speaker ({error})") from error
 
 

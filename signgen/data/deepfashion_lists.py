@@ -6,13 +6,13 @@ without folder and suffix, `WOMEN/Tees_Tanks/id_00003470/17_3_back`, called its 
 """
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from signgen.errors import UserError
+from signgen.io.limits import parse_json, read_text
 
 # The lists that misspell "fashion" leave the underscores out of the categories, too.
 FLAT_NAME = re.compile(
@@ -65,9 +65,9 @@ def read_pairs(path: Path) -> list[PicturePair]:
 
 def _pairs_of_json(path: Path, text: str) -> list[PicturePair]:
     try:
-        entries: list[Any] = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: broken JSON ({error})") from error
+        entries: list[Any] = parse_json(text)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     return [_pair(path, number, _images(entry)) for number, entry in enumerate(entries, start=1)]
 
 
@@ -96,6 +96,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read this list ({error})") from error

@@ -12,6 +12,7 @@ from signgen.data.for_each_clip import for_each_clip
 from signgen.data.pairs import Triple, draw_triple, sample_generator
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
+from signgen.io.limits import read_text
 
 COLUMNS = ("clip", "source", "target")
 FRAME_NUMBER = re.compile("[0-9]{1,9}")
@@ -47,7 +48,7 @@ def write_pairs(path: Path, corpus: Corpus, triples: Iterable[Triple]) -> int:
 def read_pair_list(path: Path, corpus: Corpus) -> list[Triple]:
     """Reads what `write_pairs` wrote. Raises UserError, naming file and line, for anything else."""
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        rows = list(csv.reader(read_text(path).splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot read this list of pairs ({error})") from error
     if not rows or tuple(rows[0]) != COLUMNS:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from signgen.errors import UserError
+from signgen.io.limits import read_text
 
 COLUMNS = ("name", "video", "start", "end", "speaker", "orth", "translation")
 
@@ -27,7 +28,7 @@ def read_annotations(path: Path) -> list[Annotation]:
     that is missing, not UTF-8, or not such a table, and for a clip named twice.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = read_text(path, "utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read this annotation table ({error})") from error
     if tuple(lines[0].rstrip("\r").split("|")) != COLUMNS:

@@ -3,8 +3,7 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from signgen.errors import UserError
 from signgen.evaluation.pairing import ClipPair
 from signgen.evaluation.scores import ClipScores
 from signgen.io.atomic_files import atomic_path
+from signgen.io.json_lines import read_json_lines
 
 
 class StoredRows:
@@ -27,7 +27,9 @@ class StoredRows:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         header = json.dumps(settings, sort_keys=True)
         self._path = folder / f"{hashlib.sha256(header.encode()).hexdigest()[:16]}.jsonl"
-        rows = list(_lines(self._path))[1:] if self._path.exists() else []
+        rows = read_json_lines(self._path)[1:] if self._path.exists() else []
+        if broken := next((row for row in rows if not _is_row(row)), None):
+            raise UserError(f"{self._path}: these are no scores of a clip: {json.dumps(broken)}: delete the file")
         self._rows: dict[str, dict[str, Any]] = {row["name"]: row for row in rows}
         with atomic_path(self._path) as temporary:  # a line that was cut short is gone
             temporary.write_text("".join(f"{line}\n" for line in [header, *map(json.dumps, self._rows.values())]))
@@ -37,8 +39,8 @@ class StoredRows:
         row = self._rows.get(pair.name)
         if row is None or row["stamp"] != _stamp(pair, keypoints):
             return None
-        fields = {name: value for name, value in row.items() if name != "stamp"}
-        return ClipScores(**fields | {"size": tuple(row["size"])})
+        stored = {name: value for name, value in row.items() if name != "stamp"}
+        return ClipScores(**stored | {"size": tuple(row["size"])})
 
     def add(self, pair: ClipPair, keypoints: np.ndarray | None, scores: ClipScores) -> None:
         """Store the scores of a clip."""
@@ -46,14 +48,19 @@ class StoredRows:
             file.write(json.dumps(asdict(scores) | {"stamp": _stamp(pair, keypoints)}) + "\n")
 
 
-def _lines(path: Path) -> Iterator[Any]:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield json.loads(line)
-        except ValueError as error:
-            if number < len(lines):
-                raise UserError(f"{path}: line {number} is broken: delete the file, or that line") from error
+def _is_row(row: dict[str, Any]) -> bool:
+    """Whether a line holds the scores of a clip: their sums, and of how many values."""
+    kinds = {field.name for field in fields(ClipScores)} | {"stamp"}
+    size, totals, counts = (row.get(name) for name in ("size", "totals", "counts"))
+    return (
+        row.keys() == kinds
+        and isinstance(row["name"], str)
+        and type(row["frames"]) is int
+        and isinstance(size, list)
+        and [type(side) for side in size] == [int, int]
+        and all(isinstance(numbers, dict) for numbers in (totals, counts))
+        and all(isinstance(value, int | float) for value in [*totals.values(), *counts.values()])  # type: ignore[union-attr]
+    )
 
 
 def _stamp(pair: ClipPair, keypoints: np.ndarray | None) -> list[list[int] | int]:

@@ -1,12 +1,14 @@
 """Published tables, and a paper's table with rows of ours beneath it."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from signgen.errors import UserError
+from signgen.io.limits import read_text
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ def read_published(path: Path) -> list[PublishedRow]:
     Raises UserError where the file cannot be read or is no such table.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file, restval=""))
+        lines = list(csv.DictReader(io.StringIO(read_text(path)), restval=""))
         rows = [PublishedRow(line.pop("method"), source=line.pop("source", ""), cells=line) for line in lines]
-        if not any(row.values for row in rows):
+        columns = [list(row.values) for row in rows]  # a ValueError where a cell is no number
+        if any(None in row for row in columns):
+            raise ValueError("a row has more cells than the header")
+        if not any(columns):
             raise ValueError("it has no numbers")
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: cannot read this table of method, numbers and source ({error})") from error

@@ -17,6 +17,7 @@ from signgen.export.jobs import Job
 from signgen.export.quality_gate import verdict
 from signgen.export.settings import ExportSettings
 from signgen.io.atomic_files import atomic_folder, atomic_path
+from signgen.io.limits import read_json
 from signgen.io.provenance import STATEMENT
 from signgen.poses import write_poses
 
@@ -54,7 +55,11 @@ class ExportFolder:
         return self._row_path(job).exists() and self.row(job)["status"] != "failed"
 
     def row(self, job: Job) -> Row:
-        return json.loads(self._row_path(job).read_text(encoding="utf-8"))
+        path = self._row_path(job)
+        row = read_json(path)
+        if not isinstance(row, dict) or "status" not in row:
+            raise UserError(f"{path}: this is no row of an export: remove the file")
+        return row
 
     def media(self, name: str) -> Path:
         """Where a clip's video or folder of frames lies."""

@@ -1,24 +1,30 @@
 """Fetching a model folder: from the hub, or an archive from a URL, nothing but JSON, safetensors and text."""
 
+import errno
+import shutil
 import stat
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from signgen.errors import UserError
+from signgen.errors import UserError, one_line
 from signgen.io.atomic_files import atomic_folder
+from signgen.io.limits import budget
 from signgen.io.model_config import model_index
 
 SUFFIXES = (".json", ".safetensors", ".md", ".txt")  # what a model needs, and nothing that is code
-MAX_BYTES = 64 << 30
+MAX_BYTES, MAX_UNSAID = 64 << 30, 4 << 30
 CHUNK = 1 << 20
+ENCRYPTED, DEPTH = 1, 16  # a flag of zip archives; folders in folders
+MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # what no other archive would mend
 
 Progress = Callable[[Iterable[bytes], int, str], Iterable[bytes]]
 
@@ -31,7 +37,10 @@ def fetch_model(source: str, output: Path, progress: Progress = lambda chunks, t
     """
     if output.exists():
         raise UserError(f"{output} exists already: give another name")
-    scheme = urlsplit(source).scheme
+    try:
+        scheme = urlsplit(source).scheme
+    except ValueError as error:
+        raise UserError(f"{source}: this is no URL ({error})") from error
     if scheme not in ("", "http", "https"):
         raise UserError(f"{source}: a model is fetched by https, or by its hub id (owner/name)")
     with atomic_folder(output) as folder:
@@ -58,38 +67,67 @@ def _fetch_archive(source: str, folder: Path, progress: Progress) -> None:
     with tempfile.TemporaryFile() as file:
         try:
             with urllib.request.urlopen(source, timeout=60) as response:
-                size = int(response.headers.get("Content-Length") or 0)
-                if size > MAX_BYTES:
-                    raise UserError(f"{source}: {size:,} bytes are too many for a model")
-                chunks = iter(lambda: response.read(CHUNK), b"")
-                for chunk in progress(chunks, -(-size // CHUNK), "Fetching"):
-                    file.write(chunk)
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            raise UserError(f"{source}: cannot be fetched ({error})") from error
+                _download(source, response, file, progress)
+        except (OSError, ValueError, HTTPException) as error:
+            raise UserError(f"{source}: cannot be fetched ({one_line(error)})") from error
         try:
             with zipfile.ZipFile(file) as archive:
                 _unpack(archive, folder, source)
-        except zipfile.BadZipFile as error:
-            raise UserError(f"{source}: no zip archive of a model folder") from error
+        except (OSError, UserError):
+            raise
+        except Exception as error:  # zipfile lets zlib's, lzma's, struct's and its own errors through
+            raise UserError(f"{source}: no zip archive of a model folder ({one_line(error)})") from error
+
+
+def _download(source: str, response: Any, file: BinaryIO, progress: Progress) -> None:
+    """The bytes of a response, as many as it says there are, and no more than a model can have."""
+    size = int(response.headers.get("Content-Length") or 0)
+    chunks = iter(lambda: response.read(CHUNK), b"")
+    received, limit = 0, MAX_BYTES if size else MAX_UNSAID
+    for chunk in progress(chunks, -(-size // CHUNK), "Fetching"):
+        received += len(chunk)
+        if max(size, received) > limit:
+            what = "a model" if size else "a download that does not say how long it is"
+            raise UserError(f"{source}: more than {limit >> 30} GiB are too many for {what}")
+        file.write(chunk)
+    if size and received != size:
+        raise UserError(f"{source}: cut off: {received:,} of {size:,} bytes came")
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path, source: str) -> None:
     """The model's files, wherever in the archive its folder lies. Anything that is no such file is refused."""
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        raise UserError(f"{source}: too large for a model")
     roots = [PurePosixPath(entry.filename).parent for entry in entries if entry.filename.endswith("model_index.json")]
     if len(roots) != 1:
         raise UserError(f"{source}: {len(roots)} model folders in it (model_index.json), expected one")
+    left = budget(sum(entry.compress_size for entry in entries))
     for entry in entries:
-        path = PurePosixPath(entry.filename)
-        link = stat.S_ISLNK(entry.external_attr >> 16)
-        if path.is_absolute() or ".." in path.parts or link or path.suffix not in SUFFIXES:
-            raise UserError(f"{source}: {entry.filename} has no place in a model folder")
-        if not path.is_relative_to(roots[0]):
-            raise UserError(f"{source}: {entry.filename} lies outside the model's folder")
-        target = folder / path.relative_to(roots[0])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with archive.open(entry) as content, target.open("wb") as file:
-            while chunk := content.read(CHUNK):
-                file.write(chunk)
+        target = folder / _place(entry, roots[0], source)
+        left -= entry.file_size
+        if left < 0:
+            raise UserError(f"{source}: it unpacks to far more than it has: this is no model")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(entry) as content, target.open("xb") as file:
+                shutil.copyfileobj(content, file, CHUNK)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise UserError(f"{source}: {entry.filename} is in it twice, or also as a folder") from error
+        except OSError as error:
+            if error.errno in MACHINE:
+                raise
+            raise UserError(f"{source}: {entry.filename} cannot be unpacked ({one_line(error)})") from error
+
+
+def _place(entry: zipfile.ZipInfo, root: PurePosixPath, source: str) -> PurePosixPath:
+    """Where in a model folder an entry belongs. UserError where it is no plain file of such a folder."""
+    path = PurePosixPath(entry.filename)
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    named = path.parts and all(len(part.encode(errors="replace")) < 200 and part.isprintable() for part in path.parts)
+    plain = kind in (0, stat.S_IFREG) and not entry.flag_bits & ENCRYPTED
+    if path.is_absolute() or ".." in path.parts or not named or not plain or path.suffix not in SUFFIXES:
+        raise UserError(f"{source}: {entry.filename} has no place in a model folder")
+    if "\\" in entry.filename or len(path.parts) > DEPTH:
+        raise UserError(f"{source}: {entry.filename} has no place in a model folder")
+    if not path.is_relative_to(root):
+        raise UserError(f"{source}: {entry.filename} lies outside the model's folder")
+    return path.relative_to(root)

@@ -98,7 +98,7 @@ def empty_component(component: type[Any], folder: Path) -> Any:
     if (folder / "adapter_config.json").exists():
         raise UserError(f"{folder}: it asks for another network, to adapt it, which is not loaded")
     stored = stored_shapes(folder)
-    with described(folder), quiet_libraries(), _at_most(SPARE_TENSORS + 2 * len(stored)), torch.device("meta"):
+    with described(folder), quiet_libraries(), at_most(SPARE_TENSORS + 2 * len(stored)), torch.device("meta"):
         if issubclass(component, PreTrainedModel):
             network = component(component.config_class.from_pretrained(folder))
         else:
@@ -124,7 +124,7 @@ def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 @contextmanager
-def described(folder: Path) -> Iterator[None]:
+def described(what: Path | str) -> Iterator[None]:
     """What libraries raise over a folder that describes no network, as a UserError that names it."""
     try:
         yield
@@ -134,12 +134,12 @@ def described(folder: Path) -> Iterator[None]:
         if "DefaultCPUAllocator" in str(error):  # torch has no class of its own for a CPU that is out of memory
             raise
         raise UserError(
-            f"{folder} cannot be loaded: {str(error).strip().split(chr(10))[0] or type(error).__name__}"
+            f"{what} cannot be loaded: {str(error).strip().split(chr(10))[0] or type(error).__name__}"
         ) from error
 
 
 @contextmanager
-def _at_most(tensors: int) -> Iterator[None]:
+def at_most(tensors: int) -> Iterator[None]:
     """Building a network of so many tensors at most: a configuration may ask for a million layers."""
     left = iter(range(tensors))
 

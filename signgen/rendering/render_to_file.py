@@ -133,7 +133,7 @@ def speed(
 def pipeline_class(folder: Path) -> type[SignerPipeline]:
     """The system that a model folder holds. Raises UserError for one that signgen does not know."""
     name = model_index(folder).get("_class_name")
-    if name not in PIPELINES:
+    if not isinstance(name, str) or name not in PIPELINES:
         raise UserError(f"{folder} holds a {name}: signgen renders with {', '.join(PIPELINES)}")
     return PIPELINES[name]
 

@@ -76,7 +76,7 @@ def _is_component(value: Any) -> bool:
 
 
 def _component(folder: Path, name: str, library: str, class_name: Any) -> tuple[type[Any], Path]:
-    if class_name not in COMPONENTS:
+    if not isinstance(class_name, str) or class_name not in COMPONENTS:
         known = ", ".join(sorted(COMPONENTS))
         raise UserError(f"{folder}: component {name} is a {class_name} of {library}; signgen loads only: {known}")
     part = folder / name

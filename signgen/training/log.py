@@ -8,6 +8,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from signgen.io.atomic_files import atomic_path
+from signgen.io.json_lines import read_json_lines
 
 
 class TrainingLog:
@@ -17,9 +18,9 @@ class TrainingLog:
         self.folder = folder
         self.path = folder / "log.jsonl"
         if self.path.exists():
-            kept = [line for line in self.path.read_text().splitlines() if json.loads(line)["step"] <= step]
+            kept = [line for line in read_json_lines(self.path) if step and line.get("step", 0) <= step]
             with atomic_path(self.path) as temporary:
-                temporary.write_text("".join(line + "\n" for line in kept if step))
+                temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:

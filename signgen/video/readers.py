@@ -97,4 +97,5 @@ class ImageFolder(VideoReader):
 
 def natural_key(path: Path) -> list[int | str]:
     """Sorts numbers in file names by value: images2 before images10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+    parts = re.split(r"(\d+)", path.name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]

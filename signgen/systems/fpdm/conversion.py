@@ -1,6 +1,5 @@
 """Published FPDM checkpoints -> signgen model folders, every tensor accounted for."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_folder
 from signgen.io.model_card import converted_card, write_card
-from signgen.io.model_folder import save_model
+from signgen.io.model_config import read_config
+from signgen.io.model_folder import SPARE_TENSORS, at_most, described, save_model
 from signgen.io.torch_checkpoint import StoredTensor, read_checkpoint
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import PAPER, Preset
@@ -180,8 +180,9 @@ def _positions_as_published(
 
 def filled(build: Callable[[], nn.Module], states: dict[str, dict[str, Tensor]], name: str) -> Any:
     """A component with a checkpoint's tensors, every one of them and no other."""
-    module = build()
-    state, expected = states.get(name, {}), module.state_dict()
+    state = states.get(name, {})
+    with described(f"the sizes of {name}"), torch.device("meta"), at_most(SPARE_TENSORS + 2 * len(state)):
+        expected = build().state_dict()
     for kind, names in (("missing", expected.keys() - state), ("unexpected", state.keys() - expected)):
         if names:
             raise UserError(f"{name}: {len(names)} {kind} tensors in the checkpoint: {', '.join(sorted(names)[:3])}")
@@ -189,6 +190,7 @@ def filled(build: Callable[[], nn.Module], states: dict[str, dict[str, Tensor]],
         if tensor.shape != expected[key].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[key].shape)}"
             raise UserError(f"{name}: {key} has shape {shapes}: give the sizes with --config")
+    module = build()
     module.load_state_dict(state)
     return module.eval()
 
@@ -196,7 +198,7 @@ def filled(build: Callable[[], nn.Module], states: dict[str, dict[str, Tensor]],
 def _sizes(path: Path) -> Preset:
     """The sizes that a config.json gives; what it does not say is as published."""
     try:
-        given = json.loads(path.read_text())
+        given = read_config(path)
         unet = {key: value for key, value in given["unet"].items() if not key.startswith(("class_", "projection_"))}
         width, height = given["model_img_size"]
         source_width, source_height = given["src_encoder_size"]
@@ -221,5 +223,5 @@ def _sizes(path: Path) -> Preset:
                 "guidance_fusion": guidance,
             },
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} does not give the sizes of FPDM's parts ({type(error).__name__}: {error})") from error

@@ -1,6 +1,5 @@
 """Published PCDMs checkpoints -> signgen model folders, every tensor accounted for."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_folder
 from signgen.io.model_card import converted_card, write_card
+from signgen.io.model_config import read_config
 from signgen.io.model_folder import save_model
 from signgen.io.torch_checkpoint import StoredTensor
 from signgen.models.base_weights import BASES, load_base
@@ -156,7 +156,7 @@ def _pipeline(sizes: PCDMPreset, networks: dict[str, Any], parts: dict[str, Any]
 def _sizes(path: Path) -> PCDMPreset:
     """The sizes that a config.json gives; what it does not say is as published."""
     try:
-        given = json.loads(path.read_text())
+        given = read_config(path)
         prior = given["prior"]
         if (prior.get("num_embeddings", 2), prior.get("additional_embeddings", 4)) != (2, 4):
             raise ValueError("the prior reads two poses and four more tokens")
@@ -177,5 +177,5 @@ def _sizes(path: Path) -> PCDMPreset:
             inpaint=PAPER.inpaint | unets["inpaint"],
             refine=PAPER.refine | unets["refine"],
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} does not give the sizes of PCDMs' parts ({type(error).__name__}: {error})") from error
