@@ -21,7 +21,7 @@ def report(result: dict[str, Any], as_json: bool, text: str) -> None:
 
 
 def announce(what: str) -> None:
-    """Say on a terminal what takes seconds before there is anything to count."""
+    """On a terminal, say what the program does while there is nothing to count yet."""
     if sys.stderr.isatty():
         print(f"{what} ...", file=sys.stderr, flush=True)
 

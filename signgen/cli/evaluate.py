@@ -93,7 +93,7 @@ def evaluate(
 
 
 def describe(result: "Evaluation") -> str:
-    """The table, and what was left out."""
+    """The table of scores, and a list of what could not be scored."""
     frames = sum(clip.frames for clip in result.clips)
     lines = [
         f"{_counted(len(result.clips), 'clip')}, {_counted(frames, 'frame')} "
@@ -127,7 +127,8 @@ def _counted(number: int, what: str) -> str:
 
 
 def read_speakers(path: Path) -> dict[str, str]:
-    """Clip -> signer from a table with a header, its columns apart by `|` (as Phoenix-2014T's) or by commas."""
+    """Read a table with a header and return clip -> signer. Its columns are separated by `|` (as in Phoenix-2014T) or
+    by commas."""
     try:
         lines = read_text(path, "utf-8-sig").splitlines()
         delimiter = "|" if lines and "|" in lines[0] else ","
@@ -139,7 +140,7 @@ def read_speakers(path: Path) -> dict[str, str]:
 
 
 def named_files(option: str, values: list[str] | None) -> dict[str, Path]:
-    """NAME=FILE, several times, as name -> path. UserError for anything else and for files that do not exist."""
+    """Parse several NAME=FILE to name -> path. Raises UserError for anything else, and for files that do not exist."""
     found = {}
     for value in values or []:
         name, equals, file = value.partition("=")

@@ -96,7 +96,8 @@ def fetch(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The model folder to write.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch a model into a folder: JSON, safetensors and text alone, complete or not at all."""
+    """Fetch a model into a folder. Only JSON, safetensors and text files are fetched; the folder appears when it is
+    complete."""
     from signgen.io.model_fetch import fetch_model
     from signgen.io.provenance import model_hash
 
@@ -119,10 +120,10 @@ def convert(
     image_encoder: Base = "",
     as_json: Json = False,
 ) -> None:
-    """Convert published checkpoints to a model folder, every tensor accounted for.
+    """Convert published checkpoints to a model folder. Every tensor must have a place in it.
 
-    FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. The checkpoints' tensors are
-    read, none of their code is run.
+    FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. Only tensors are read from the
+    checkpoints; no code in them is run.
     """
     from signgen.io.torch_checkpoint import read_checkpoint
     from signgen.systems.fpdm.conversion import convert_fpdm

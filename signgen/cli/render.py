@@ -126,7 +126,7 @@ def render(
 ) -> None:
     """Render the signer of FRAME making the movements of POSES, as an MP4.
 
-    Steps, solver, guidance and fit are the model's own where they are not given.
+    Where steps, solver, guidance or fit are not given, the model's own are used.
     """
     from signgen.io.model_location import model_folder
     from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
@@ -215,7 +215,7 @@ def check_output(output: Path, inputs: list[Path | None]) -> None:
 
 
 def frame_range(text: str, option: str = "--frames") -> slice:
-    """A:B as a slice. Raises UserError for anything else, naming the option."""
+    """Parse A:B to a slice. Raises UserError, which names the option, for anything else."""
     match = re.fullmatch(r"(-?\d{1,9})?:(-?\d{1,9})?", text)
     if not match:
         raise UserError(f"{option} {text}: expected A:B, such as 10:50, :50 or 10:")

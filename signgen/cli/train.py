@@ -35,7 +35,7 @@ def train(
 
     For FPDM: autoencoder, fusion, diffusion, distill. For PCDMs: pcdm-prior, pcdm-inpaint, pcdm-refine.
 
-    Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
+    Ctrl-C writes a checkpoint before the run ends; --resume continues exactly there.
     """
     announce("Loading torch")
     from signgen.systems.trainings import load_settings

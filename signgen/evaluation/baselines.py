@@ -1,9 +1,9 @@
-"""The rows of a benchmark: ways to make a clip of its first frame and its poses, written as folders of pictures.
+"""The rows of a benchmark: several ways to make a clip from its first frame and its poses.
 
-Pictures, not videos: what is scored is the model's work, without a codec's.
+Clips are written as folders of pictures, so that a video codec does not change what is scored.
 
-A model stands between the first frame copied, what not moving scores, or warped, what moving it without a model scores,
-and the autoencoder alone, the ceiling of any model that decodes with it.
+Three baselines calibrate the numbers. The first frame, copied: what a clip scores that does not move. The first frame,
+warped: what moving it scores without a model. The autoencoder alone: no model that decodes with it can score more.
 """
 
 import time
@@ -56,7 +56,7 @@ def reconstructed(pipeline: SignerPipeline) -> Row:
 
 
 def rendered(pipeline: SignerPipeline, **options: Any) -> Row:
-    """What the model makes of first frame and poses; options as of `signgen.rendering.generator.render`."""
+    """The model's frames for the first frame and the poses. options: those of `signgen.rendering.generator.render`."""
     return lambda clip: render(pipeline, clip.first_frame, clip.poses, source_pose=clip.poses[:1], **options)
 
 
@@ -69,7 +69,7 @@ def write_row(
 ) -> float:
     """Write the row's clips as FOLDER/NAME/000000.png, ... and return the frames a second, NaN if none was missing.
 
-    Clips that are there are kept: an interrupted run goes on where it stopped. `settings` are stored beside them.
+    Clips that exist are kept, so an interrupted run continues. `settings` are stored beside the clips.
     Raises UserError where the folder holds clips made with other settings.
     """
     keep_settings(folder / SETTINGS, settings)

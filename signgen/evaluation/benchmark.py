@@ -1,4 +1,4 @@
-"""Render, score, compare."""
+"""The benchmark: render a split, score it, and compare the scores with published ones."""
 
 import json
 import math
@@ -39,7 +39,7 @@ from signgen.runtime.device import usable_device
 
 @dataclass
 class Benchmark:
-    """The result: our rows, the published ones, and why they do not quite compare.
+    """The result: our rows, the published rows, and what makes them different.
 
     Attributes:
         columns: column of the table -> the number of ours that stands in it.
@@ -65,7 +65,7 @@ class Benchmark:
         return {row: {column: self.value(row, column) for column in self.columns} for row in self.rows}
 
     def remarks(self) -> list[str]:
-        """What is missing from the table, and why its rows do not quite compare."""
+        """Sentences that say what is missing from the table, and in what its rows differ."""
         subject = list(self.rows.values())[-1]
         missing = [f"not computed: {name}: {reason}" for name, reason in subject.unavailable.items()]
         missing += [f"not scored: {reason}" for reason in subject.unscored.values()]
@@ -157,7 +157,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
 
 
 def open_clips(settings: BenchmarkSettings) -> Corpus:
-    """The clips to be scored. UserError for two of one name."""
+    """The clips to be scored. Raises UserError if two clips have the same name."""
     corpus = open_corpus(settings.roots, settings.split)
     corpus = corpus[: settings.clips] if settings.clips else corpus
     names = [clip.name for clip in corpus]

@@ -1,4 +1,4 @@
-"""In what a run differs from the one that a published table was made with."""
+"""How a run differs from the protocol of a published table."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,8 @@ from signgen.evaluation.benchmark_settings import BenchmarkSettings
 
 
 def differences(settings: BenchmarkSettings, evaluation: Evaluation, sampling: Mapping[str, object]) -> list[str]:
-    """In what a run differs from the paper's, a sentence each. `sampling`: what was rendered with; empty: not known."""
+    """One sentence for each difference between a run and the paper's. `sampling`: the options used; empty if not
+    known."""
     paper, frames = settings.paper, sum(clip.frames for clip in evaluation.clips)
     found = []
     if paper.split and settings.split != paper.split:

@@ -31,7 +31,7 @@ class Paper:
 
 @dataclass
 class BenchmarkSettings(RenderingSettings):
-    """A benchmark. What is None is the model's own default."""
+    """Settings of a benchmark. None leaves a choice to the model."""
 
     output: str = "???"
     """Folder of the rendered clips, `benchmark.json` and `report.html`."""

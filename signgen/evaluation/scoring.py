@@ -1,6 +1,6 @@
 """`evaluate`.
 
-Pair clips, score them, add up. Memory does not grow with the number of clips.
+It pairs clips, scores them and adds the scores up. Memory does not grow with the number of clips.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -141,7 +141,7 @@ def _score(task: ClipTask) -> ClipResult:
 
 
 def _settings(scorer: ClipScorer, files: MetricFiles) -> dict[str, Any]:
-    """What clips' scores depend on beside the clips."""
+    """Everything besides the clips that their scores depend on."""
     quantities = {each.name: each.protocol for metric in scorer.averaged for each in metric.quantities}
     weights = {network: str(path.resolve()) for network, path in files.weights.items()}
     settings = {"signgen": __version__, "protocol": scorer.protocol.in_words(), "quantities": quantities}
@@ -161,7 +161,7 @@ def total_scores(metrics: Sequence[FrameMetric], clips: list[ClipScores]) -> dic
 
 
 def _task(pair: ClipPair, poses: Poses | None, scorer: ClipScorer, stored: StoredRows | None, single: bool) -> ClipTask:
-    """What is to be done about a pair."""
+    """The task of scoring a pair, or the reason why it cannot be scored."""
     try:
         keypoints = _checked_keypoints(pair, poses, scorer.protocol, single)
         known = stored.get(pair, keypoints) if stored else None

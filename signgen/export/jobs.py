@@ -1,4 +1,5 @@
-"""What is to be rendered: clips x signers x variations, every draw fixed by the seed and the job's name."""
+"""Plans the jobs of an export: clips x signers x variations. Every random number follows from the seed and the job's
+name."""
 
 import hashlib
 import json
@@ -35,7 +36,7 @@ class Job:
     seed: int
 
     def identity(self) -> dict[str, object]:
-        """What the job is, fit for JSON: labels included, places of files left out."""
+        """A description of the job for JSON, with the labels and without file paths."""
         return {
             "name": self.name,
             "source": self.clip.name,
@@ -87,7 +88,7 @@ def _clips(settings: ExportSettings) -> Corpus:
 
 
 def _signers(settings: ExportSettings) -> list[Signer]:
-    """Every speaker once, by their first clip, in the corpus's order."""
+    """Every speaker once, with their first clip, in the order of the corpus."""
     wanted = settings.signers
     roots = wanted.roots or settings.roots
     found: dict[str, Signer] = {}
@@ -116,6 +117,6 @@ def _job(settings: ExportSettings, clip: Clip, signer: Signer, variation: Variat
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:
-    """Randomness of one thing, whatever else is planned."""
+    """A random generator for one purpose, which does not depend on what else is planned."""
     digest = hashlib.sha256(name.encode()).digest()
     return np.random.default_rng([seed, *np.frombuffer(digest, np.uint32).tolist()])
