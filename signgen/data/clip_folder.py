@@ -1,6 +1,6 @@
 """A plain folder of clips: videos or folders of pictures, with pose files of the same names.
 
-The pose files lie beside the clips or in a folder `poses` there.
+The pose files lie beside the clips or in their folder `poses`.
 """
 
 from pathlib import Path

@@ -13,7 +13,7 @@ from signgen.video import VideoReader, open_video
 
 
 def no_such_split(root: Path, split: str | None, splits: Sequence[str]) -> UserError:
-    """The error for a split that a corpus does not have, or that was not named."""
+    """The error for a split that a corpus does not have, or for a missing name of a split."""
     there = ", ".join(splits) or "none"
     if split is None:
         return UserError(f"{root}: which split? Add --split, or split= to a configuration; there is {there}")
@@ -22,7 +22,7 @@ def no_such_split(root: Path, split: str | None, splits: Sequence[str]) -> UserE
 
 @dataclass(frozen=True)
 class Clip:
-    """One signed utterance: where its frames and its poses lie, and what is said in it."""
+    """One signed utterance: the places of its frames and poses, and what is said in it."""
 
     name: str
     frames: Path

@@ -1,4 +1,4 @@
-"""Finding what is missing or inconsistent in a corpus, file by file."""
+"""Finds missing and inconsistent files of a corpus."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from signgen.video import VideoReader
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: in which clip, in which file, and what."""
+    """One fault of a corpus: the clip, the file, and what is wrong."""
 
     clip: str
     file: Path

@@ -1,4 +1,4 @@
-"""Opening corpora: which layouts there are, which one a folder has, and several corpora as one."""
+"""Opens corpora: knows their layouts, finds the layout of a folder, and joins several corpora."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce

@@ -1,4 +1,4 @@
-"""The pose files of a corpus, of which one often holds the poses of thousands of clips."""
+"""The pose files of a corpus. One file often holds the poses of thousands of clips."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from signgen.poses.formats.raw import Sequences
 
 
 class PoseFiles:
-    """Opens pose files for many threads; those that several clips share are read once and kept."""
+    """Opens pose files for many threads. A file that several clips share is read once and kept in memory."""
 
     def __init__(self, paths: Iterable[Path | None]) -> None:
         """`paths` are the pose files of the clips, one each."""

@@ -1,4 +1,4 @@
-"""What is in a corpus, in numbers."""
+"""Counts what a corpus holds."""
 
 from collections import Counter
 from collections.abc import Iterable

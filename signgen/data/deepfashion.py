@@ -2,8 +2,8 @@
 
 Pictures: `img/` or `img_highres/`, then `WOMEN/Tees_Tanks/id_00003470/17_3_back.jpg`.
 Pairs: `<split>_pairs_data.json` or `fas(h)ion-pairs-<split>.csv`.
-Which pictures form a split: those of its pairs, else those of `<split>.lst`. (Two test splits are in use, and
-the lists do not say which they belong to: `test.lst` lacks most pictures of `fasion-pairs-test.csv`.)
+A split has the images of its pairs, or else those of `<split>.lst`. (Two test splits are in use, and the lists do not
+say which of them they belong to: `test.lst` lacks most images of `fasion-pairs-test.csv`.)
 Poses: the `fas(h)ion-annotation-*.csv` that knows most of these pictures, or `pose/` with a text `x y` for
 each: OpenPose's 18 points in 256x256 pictures, of which 40 columns are white at either side.
 
@@ -32,7 +32,7 @@ SPLITS = ("train", "test")
 
 
 class PictureReader(VideoReader):
-    """Pictures from anywhere as a video. They may differ in size; `size` is that of the first."""
+    """Reads single images as if they were a video. They may differ in size; `size` is that of the first."""
 
     fps = 1.0
 
@@ -165,7 +165,7 @@ def _pair_names(split: str) -> list[str]:
 
 
 def _pose_place(root: Path, keys: Sequence[str]) -> tuple[Path | None, dict[str, str]]:
-    """The table of key points that knows most of the pictures, and their names in it; else the folder of texts."""
+    """The table of key points that has most of the images, and their names in it; else the folder of text files."""
     tables = [(table, _spellings(table)) for table in sorted(root.glob("fas*ion-annotation-*.csv"))]
     if tables:
         return max(tables, key=lambda table: len(table[1].keys() & set(keys)))

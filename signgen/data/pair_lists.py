@@ -1,4 +1,4 @@
-"""Lists of pairs as files: which frames a training or a test uses, for others to use the same."""
+"""Lists of pairs as files, so that others can train and test with the same frames."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""Phoenix-2014T in the layouts people have it in (Camgoz et al. 2018, "Neural Sign Language Translation").
+"""Phoenix-2014T in the layouts in use (Camgoz et al. 2018, "Neural Sign Language Translation").
 
 Clips: the official `annotations/manual/*.corpus.csv`, or the `phoenix-2014t.<split>` label pickles.
 Frames: the official `features/fullFrame-210x260px/<split>/<name>/1/`, the same without the `1/`,

@@ -46,7 +46,7 @@ def read_annotations(path: Path) -> list[Annotation]:
 
 
 def is_clip_name(name: str) -> bool:
-    """Whether `name` is safe as the name of a file or folder: tables come from elsewhere."""
+    """Whether `name` can be the name of a file or folder. Tables may come from strangers."""
     return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\")
 
 

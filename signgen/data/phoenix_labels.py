@@ -14,7 +14,7 @@ MAX_BYTES = 256 << 20  # unpacked; the largest of the official files takes 10 MB
 
 
 def read_labels(path: Path) -> list[Annotation]:
-    """Reads the names, signers, glosses, texts and numbers of frames, in file order; features are left.
+    """Reads the names, signers, glosses, texts and numbers of frames, in file order; features are not read.
 
     The pickle is read through an allow-list. Raises UserError, naming the file, for anything else.
     """

@@ -1,6 +1,6 @@
 """Configuration: a typed dataclass, filled by YAML files and by `key=value` overrides, in that order.
 
-A file may name another it builds on, `base: other.yaml` (relative to itself), and then holds only what
+A file may name another file as its base, `base: other.yaml` (a path relative to itself). Then it holds only what
 differs.
 """
 
@@ -57,7 +57,7 @@ def known_keys(cls: type, prefix: str = "") -> Iterator[str]:
 
 
 def _with_bases(path: Path) -> list[Path]:
-    """The file and those it builds on, the most basic one first."""
+    """The file and its bases, the last base first."""
     chain: list[Path] = []
     while True:
         if any(path.resolve() == seen.resolve() for seen in chain):

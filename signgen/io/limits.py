@@ -1,7 +1,7 @@
-"""What one file may take, whoever made it: the same limits for all readers.
+"""Limits of what reading one file may take. All readers have the same limits.
 
-A file of some bytes can ask for gigabytes: by a number in its header, by compression, by repeating itself. What a file
-becomes in memory is therefore bound by its own size (`budget`), and text, which grows most, by a fixed size. Only plain
+A small file can ask for gigabytes: by a number in its header, by compression, or by repeating itself. Therefore its own
+size limits the memory that it may take (`budget`), and a fixed size limits text, which grows most. Only plain
 files are read: a pipe or a device has no size, and may never end.
 """
 
@@ -26,7 +26,7 @@ NUMBERS = 1 << 24  # of one array: half an hour of whole-body key points
 
 
 def budget(size: int) -> int:
-    """Bytes of memory that what a file of `size` bytes holds may take."""
+    """How many bytes of memory the content of a file of `size` bytes may take."""
     return BASE + FACTOR * size
 
 

@@ -1,6 +1,6 @@
 """Model cards: README.md of a model folder, which says what it was made of, what it may be used for, what it cannot do.
 
-What signgen cannot know, such as a licence, the cards that it writes leave open, in words: their maker fills it in.
+signgen cannot know everything, such as the licence. The cards that it writes say so, and their owner fills it in.
 """
 
 import re
@@ -57,7 +57,7 @@ generated as generated."""
 
 @dataclass(frozen=True)
 class Card:
-    """What a card says; UNKNOWN where it does not."""
+    """The content of a card; UNKNOWN stands for what it does not say."""
 
     licence: str = UNKNOWN
     data: str = UNKNOWN
@@ -114,7 +114,7 @@ def trained_card(
 
 
 def assembled_card(model: Path, decoder: Path) -> str:
-    """The card of a model whose decoder was trained apart, from the cards of both folders."""
+    """The card of a model whose decoder was trained separately, made from the cards of both folders."""
     heading = f"\n## {LIMITS}\n"
     text = (model / CARD).read_text(encoding="utf-8")
     return text.replace(heading, f"\nIts decoder was trained apart. {read_card(decoder).data}\n{heading}", 1)

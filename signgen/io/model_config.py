@@ -1,4 +1,5 @@
-"""The JSON of a model folder, which may come from strangers: read as data, and refused where it asks for more."""
+"""Reads the JSON files of a model folder. They may come from strangers, so they are only data: files that ask for code
+are refused."""
 
 import math
 from pathlib import Path

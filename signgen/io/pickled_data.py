@@ -1,6 +1,5 @@
-"""What a pickle of data is made of: the functions and classes that one may ask for, none of which runs anything.
-
-They stand for Python's, numpy's and torch's own, which take memory at a pickle's word, or a state that it made up.
+"""The functions and classes that a pickle of data may ask for. None of them runs code of the pickle. They replace those
+of Python, numpy and torch, which would allocate as much memory as the pickle says, or accept any state.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Pickles from strangers, read without running anything of theirs, and without taking more than they are worth.
+"""Reads pickles from strangers. Nothing in them is run, and they cannot take more memory than their size allows.
 
 The field's key-point and label files are pickles, and unpickling runs whatever a file asks for. Here a file
 may ask only for what data are made of: plain containers, numbers, numpy arrays of numbers and torch tensors.

@@ -1,4 +1,4 @@
-"""PyTorch checkpoints from strangers: their tensors are read, none of their code is run.
+"""Reads PyTorch checkpoints from strangers. Only tensors are read; no code is run.
 
 A training checkpoint is a zip archive with a pickle that refers to raw storages. The pickles of the published systems
 also hold settings objects of other packages; here such an object becomes an inert stand-in that remembers nothing.
@@ -44,7 +44,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor that is still in its archive: a training checkpoint is mostly optimizer state that nobody reads."""
+    """A tensor that has not been read yet. Most of a training checkpoint is optimizer state, which nobody needs."""
 
     archive: Archive
     entry: str
@@ -62,7 +62,7 @@ class StoredTensor:
 
 
 class _Inert(Stateful):
-    """Stands for an object of another package: takes whatever it is given and does nothing."""
+    """Replaces an object of another package. It accepts any arguments and does nothing."""
 
     def __new__(cls, *_: Any, **__: Any) -> "_Inert":
         return super().__new__(cls)

@@ -76,7 +76,7 @@ class LPIPSNetwork(nn.Module):
         return found
 
     def distance(self, a: list[Tensor], b: list[Tensor]) -> Tensor:
-        """From the features of two sets of frames, (N,)."""
+        """Distances (N,) from the features of two sets of frames."""
         stages = zip(self.heads, a, b, strict=True)
         weighted = [torch.einsum("nchw,c->nhw", (x - y).square(), head) for head, x, y in stages]
         return torch.stack([stage.mean((1, 2)) for stage in weighted]).sum(0)

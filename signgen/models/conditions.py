@@ -1,4 +1,4 @@
-"""The conditions of the denoisers, computed alike in training and in rendering."""
+"""Computes the conditions of the denoisers. Training and rendering share this code."""
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +40,7 @@ def picture_embedding(encoder: CLIPVisionModelWithProjection, frames: Tensor) ->
 
 
 def condition_embedding(kind: str, fusion: ImagePoseFusion, source: Tensor, drawings: Tensor) -> Tensor:
-    """What is added to the time embedding (B, dim), of a `kind` out of EMBEDDINGS.
+    """The embedding (B, dim) that is added to the time embedding. kind: one of EMBEDDINGS.
 
     source: the source pictures' embeddings (B, dim). drawings: the poses' (B, H, W, 3) uint8.
     """

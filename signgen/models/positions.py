@@ -1,8 +1,8 @@
-"""A sense of place for models that are trained from nothing.
+"""Position features for models that are trained from random weights.
 
-With the usual start, random positions fifty times smaller than the features beside them, attention takes thousands of
-steps to find out where anything is: until then every pose gets an average signer. Sinusoids of the features' own size,
-alike in the source's tokens and in the UNet, are there from the first step.
+Usually, position embeddings start as random numbers fifty times smaller than the features. Attention then needs
+thousands of steps to learn where things are; until then, every pose gets an average signer. Sinusoids as large as the
+features, the same in the source's tokens and in the UNet, work from the first step.
 """
 
 import torch

@@ -58,7 +58,8 @@ class PosePrior(ModelMixin, ConfigMixin):
         self.target_pose_encoder = _pose_encoder(pose_hidden, pose_dim, heads * head_width)
 
     def enable_checkpointing(self) -> None:
-        """Compute the blocks anew in the backward pass, for less memory (diffusers has no switch for this network)."""
+        """Compute the blocks again in the backward pass, which saves memory (diffusers has no switch for this
+        network)."""
         for block in self.transformer.transformer_blocks:
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 

@@ -1,4 +1,4 @@
-"""Poses of one signer fitted to the body of another."""
+"""Fits the poses of one signer to the body of another."""
 
 import numpy as np
 

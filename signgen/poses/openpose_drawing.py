@@ -1,6 +1,6 @@
 """FPDM's drawing of OpenPose-18 poses (methods of its second stage; the style is OpenPose's own, Cao et al. 2017).
 
-A disc per point, then an ellipse per limb laid over with opacity 0.6.
+It draws a disc for each point, and then an ellipse with opacity 0.6 for each limb.
 """
 
 import aggdraw

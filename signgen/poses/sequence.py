@@ -1,4 +1,4 @@
-"""PoseSequence: the one thing that every pose format becomes."""
+"""PoseSequence: what every pose file is converted to."""
 
 from dataclasses import dataclass, field, replace
 

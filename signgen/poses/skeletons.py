@@ -64,7 +64,7 @@ _FACE_FLIP = (
 
 
 def _flip_by_name(names: list[str]) -> list[int]:
-    """Where each point's namesake of the other side lies."""
+    """For each point, the index of the same point on the other side."""
     swap = {"left": "right", "right": "left"}
     index = {name: i for i, name in enumerate(names)}
     return [index["_".join(swap.get(word, word) for word in name.split("_"))] for name in names]

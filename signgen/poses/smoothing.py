@@ -1,4 +1,4 @@
-"""Steadier poses: gap filling, One-Euro and Savitzky-Golay filters that respect missing points."""
+"""Smooths poses: fills gaps, and applies One-Euro and Savitzky-Golay filters, which leave missing points out."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

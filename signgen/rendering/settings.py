@@ -1,4 +1,4 @@
-"""Settings of rendering that all configurations share which render many clips."""
+"""Settings of rendering, shared by all configurations that render many clips."""
 
 from dataclasses import dataclass
 

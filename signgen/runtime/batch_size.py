@@ -1,4 +1,4 @@
-"""How many frames are rendered at a time."""
+"""Chooses how many frames are rendered at a time."""
 
 from collections.abc import Iterator
 from itertools import repeat
@@ -26,7 +26,7 @@ class Memory(Protocol):
 
 
 class CUDAMemory:
-    """A CUDA device's memory, that which torch keeps for tensors to come being free."""
+    """A CUDA device's memory. Memory that torch keeps for later tensors counts as free."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -49,10 +49,10 @@ def device_memory(device: torch.device) -> Memory | None:
 
 
 def batch_sizes(memory: Memory | None) -> Iterator[int]:
-    """Sizes of one batch after the other, each to be rendered before the next is asked for.
+    """The sizes of the batches. Each batch must be rendered before the next size is taken.
 
-    Where memory can be measured the first is a single frame, and by what it took the others are as large as fits: no
-    model of the networks' memory is needed, and no frame is rendered twice.
+    Where memory can be measured, the first batch is a single frame, and the memory that it took says how many frames
+    fit into the other batches. So nothing has to be known about the networks, and no frame is rendered twice.
     """
     if memory is None:
         yield from repeat(BATCH_SIZE)

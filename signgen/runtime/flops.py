@@ -1,4 +1,4 @@
-"""How much arithmetic a call is, and how fast a device could do it."""
+"""Counts the arithmetic of a call, and measures how fast a device is."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Copies between the host's memory and a device: on CUDA through pinned memory, so that neither waits for the other."""
+"""Copies between the host's memory and a device. On CUDA they go through pinned memory, so that neither side waits."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ def to_device(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
 
 
 def to_host(tensor: Tensor) -> Callable[[], np.ndarray]:
-    """Begin to copy a tensor to the host; the function that comes back waits until it is there."""
+    """Begin to copy a tensor to the host. Returns a function that waits for the copy and gives it as an array."""
     if tensor.device.type != "cuda":
         return tensor.cpu().numpy
     copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)

@@ -1,5 +1,5 @@
-"""Work that overlaps, in order: encoding frames while the next ones are sampled, reading the next ones while frames are
-scored, and taking frames from a device that works on the next ones."""
+"""Overlaps work and keeps its order: frames are encoded while the next ones are sampled, read while others are scored,
+and copied from a device while it works on the next ones."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,8 @@ def overlapped(consume: Callable[[Item], None], depth: int = DEPTH) -> Iterator[
 
 
 def one_late(items: Iterator[Item]) -> Iterator[Item]:
-    """The items in their order, each once the one behind it is taken: of what a device works on, the latest stays."""
+    """Yield the items in their order, each after the next one has been taken. So one item is always in work on a
+    device."""
     latest = list(islice(items, 1))
     for item in items:
         yield latest.pop()
@@ -62,7 +63,7 @@ def one_late(items: Iterator[Item]) -> Iterator[Item]:
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items in their order, each taken in a thread of its own while the one before is in use."""
+    """Yield the items in their order. A thread takes the next item while the caller uses the one before."""
     end: list[Item] = []
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(next, items, end)

@@ -1,4 +1,4 @@
-"""Work in several processes, each of which is made ready once. Memory is bounded: few items are under way at a time."""
+"""Runs work in several processes. Each process is prepared once. Memory is bounded: few items are in work at a time."""
 
 import multiprocessing
 import os
@@ -37,7 +37,7 @@ def processes(count: int, threads: int, start: Callable[..., None], *arguments: 
 
 
 def as_completed(submit: Submit, items: Iterable[Item], limit: int) -> Iterator[Any]:
-    """Results as they come, with at most `limit` items under way."""
+    """Yield results as soon as they are ready, with at most `limit` items in work."""
     waiting = iter(items)
     running = {submit(item) for item in islice(waiting, limit)}
     while running:
@@ -48,7 +48,7 @@ def as_completed(submit: Submit, items: Iterable[Item], limit: int) -> Iterator[
 
 
 def in_order(submit: Submit, items: Iterable[Item], limit: int) -> Iterator[Any]:
-    """Results in the order of the items, with at most `limit` items under way or waiting for their turn."""
+    """Yield results in the order of the items, with at most `limit` items in work or waiting for their turn."""
     waiting = iter(items)
     running = deque(submit(item) for item in islice(waiting, limit))
     while running:
@@ -67,7 +67,7 @@ def _begin(threads: int, start: Callable[..., None], arguments: tuple[Any, ...])
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed leaves its processes waiting for ever."""
+    """End this process when its parent ends. A parent that is killed would leave it waiting for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Branch:
-    """One run of the denoiser: which conditions it sees, and what its prediction weighs in the guided one."""
+    """One run of the denoiser: the conditions that it sees, and the weight of its prediction in the guided one."""
 
     weight: float
     source: bool

@@ -1,4 +1,5 @@
-"""The noise of a video: one seed, the same initial noise for every frame, a generator of its own for each frame."""
+"""The noise of a video follows from one seed: all frames share the initial noise, and each frame has its own
+generator."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,5 @@
-"""What each step of a sampling computes: everything, unless a shortcut that changes frames a little leaves some out."""
+"""Plans what each sampling step computes: everything, unless one of the shortcuts, which change frames a little, is
+on."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,8 @@ from signgen.training.settings import TrainingSettings
 
 @dataclass
 class Drops:
-    """Probabilities of dropping conditions, per sample. `everything`, where it is one, drops all of them at once."""
+    """Probabilities of dropping conditions, per sample. A field `everything` is the probability of dropping all at
+    once."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -61,7 +62,8 @@ class DenoisingObjective(Objective):
     scheduler: DDIMScheduler
 
     def set_noised_shape(self, shape: tuple[int, ...]) -> None:
-        """Data of shape (C, ...) is noised: a number for every element, and one a channel for the offset."""
+        """Set the shape (C, ...) of the data. Its noise takes a number for every element, and one per channel for the
+        offset."""
         self.noised_shape = shape
         self.noise_count = prod(shape) + shape[0]
 

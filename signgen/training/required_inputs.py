@@ -1,4 +1,4 @@
-"""What a training would read: corpora, lists of pairs and models, and whether they are there."""
+"""Lists what a training reads (corpora, lists of pairs, models) and says whether it exists."""
 
 from dataclasses import dataclass
 from pathlib import Path

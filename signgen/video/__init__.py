@@ -1,4 +1,4 @@
-"""Frames in and frames out."""
+"""Reads and writes frames."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Single pictures, read as uint8 RGB."""
+"""Reads single images as uint8 RGB."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""Frames in: what every video reader offers, and the reader of picture folders."""
+"""What every video reader offers, and the reader of image folders."""
 
 import re
 from abc import ABC, abstractmethod
@@ -96,6 +96,6 @@ class ImageFolder(VideoReader):
 
 
 def natural_key(path: Path) -> list[int | str]:
-    """Sorts numbers in file names by value: images2 before images10."""
+    """A sort key that compares numbers in file names by value: images2 before images10."""
     parts = re.split(r"(\d+)", path.name)
     return [int(part) if number % 2 else part for number, part in enumerate(parts)]

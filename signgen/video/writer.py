@@ -1,4 +1,4 @@
-"""Frames out: a streaming H.264 writer."""
+"""Writes frames to an H.264 video, one by one."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack

@@ -1,7 +1,7 @@
 """Poses that exist as pictures only, as in FPDM's own data.
 
-No key points can be had from them, so they are no PoseSequence: they cannot be smoothed, flipped or aligned, only
-shown to a model that was trained on such drawings. `draw_poses` takes them in place of a PoseSequence.
+They have no key points, so they are no PoseSequence: they cannot be smoothed, flipped or aligned. A model that was
+trained on such pose maps can still read them. `draw_poses` takes them in place of a PoseSequence.
 """
 
 from collections.abc import Iterator

@@ -63,8 +63,8 @@ def _parse(content: bytes) -> Any:
 
 
 def _check_length(body: bytes, header: Any) -> None:
-    """Version 0.1 has 16 bits for the number of frames, so pose-format goes by the file's length, and reads a file
-    that was cut off as a shorter one, with positions for scores."""
+    """Check that the file is complete. Version 0.1 has only 16 bits for the number of frames, so pose-format uses the
+    file's length instead. It would read a file that was cut off as a shorter one, and take positions for scores."""
     if round(header.version, 3) != 0.1:
         return
     _, frames, people = struct.unpack_from("<HHH", body)

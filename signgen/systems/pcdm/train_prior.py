@@ -27,8 +27,8 @@ REUSED = ("transformer_blocks.", "time_embedding.", "norm_out.", "prd_embedding"
 
 @dataclass
 class PriorDrops(Drops):
-    """Drops of the prior's conditions, which become zeros. Sampling is not guided: they keep the prior from leaning on
-    one condition alone."""
+    """Drops of the prior's conditions, which become zeros. Sampling is not guided; drops keep the prior from using one
+    condition alone."""
 
     source: float = 0.1
     source_pose: float = 0.1
