@@ -10,10 +10,11 @@ import torch
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.poses.skeletons import FLIP
+from signgen.poses.skeletons import COCO_WHOLEBODY, FLIP
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 MID_GREY = 127.5
+HAND_POINTS = {COCO_WHOLEBODY: (slice(91, 112), slice(112, 133))}
 
 
 @dataclass
@@ -36,6 +37,12 @@ class Augmentation:
     """Probability that the source has only half its resolution."""
     self_pairs: float = 0.0
     """Probability that the source frame is the target frame."""
+    far_pairs: float = 0.0
+    """Probability that two targets are drawn and the one whose pose is farther from the source's is taken."""
+    missing_hand: float = 0.0
+    """Probability that a hand's points are missing in a pose, for each hand by itself: detectors lose blurred hands."""
+    soft: float = 0.0
+    """Probability that source and target both have only half their resolution."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -51,6 +58,21 @@ def jitter_keypoints(keypoints: np.ndarray, deviation: float, rng: np.random.Gen
     noise = rng.standard_normal((len(keypoints), 2), dtype=np.float32) * np.float32(deviation)
     noisy[:, :2] += noise * (keypoints[:, 2:] > 0)
     return noisy
+
+
+def drop_hands(keypoints: np.ndarray, probability: float, rng: np.random.Generator, skeleton: str) -> np.ndarray:
+    """(K, 3) key points, each hand's missing with that probability; skeletons without hands stay as they are."""
+    kept = keypoints.copy()
+    for hand, missing in zip(HAND_POINTS.get(skeleton, ()), rng.random(2) < probability, strict=False):
+        if missing:
+            kept[hand, 2] = 0
+    return kept
+
+
+def pose_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean distance, pixels, of the points that both of two (K, 3) poses have; 0 where there are none."""
+    both = (first[:, 2] > 0) & (second[:, 2] > 0)
+    return float(np.linalg.norm((first - second)[both, :2], axis=1).mean()) if both.any() else 0.0
 
 
 def flip_keypoints(keypoints: np.ndarray, width: int, skeleton: str) -> np.ndarray:

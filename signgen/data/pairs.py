@@ -12,10 +12,12 @@ from signgen.data.augmentation import (
     Augmentation,
     change_colours,
     colour_transform,
+    drop_hands,
     drop_resolution,
     flip_frame,
     flip_keypoints,
     jitter_keypoints,
+    pose_distance,
 )
 from signgen.data.corpus import Clip, Corpus
 from signgen.data.frame_sources import DecodedFrames, FrameSource, StoredFrames
@@ -99,7 +101,7 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         rng = sample_generator(self.seed, n)
         # Pairs first, so that they depend on the seed alone.
         if self.triples is None:
-            triple, coarse = draw_triple(self.poses.lengths, rng), None
+            triple, coarse = self._farther(draw_triple(self.poses.lengths, rng), rng), None
         else:
             number = int(rng.integers(len(self.triples)))
             triple, coarse = self.triples[number], self._read_coarse(number)
@@ -109,6 +111,16 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         # copies: a sample may be changed in place, the frames in store may not
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in sample.items()}
         return {**tensors, "index": torch.tensor(n)}
+
+    def _farther(self, triple: Triple, rng: np.random.Generator) -> Triple:
+        """The triple, or by chance one with another target, if that is farther from the source."""
+        if not self.augmentation.far_pairs or rng.random() >= self.augmentation.far_pairs:
+            return triple
+        clip, source, target = triple
+        own = self.poses.frame(clip, source)
+        targets = (target, int(rng.integers(self.poses.lengths[clip])))
+        distances = [pose_distance(own, self.poses.frame(clip, index)) for index in targets]
+        return Triple(clip, source, targets[int(np.argmax(distances))])
 
     def _read_coarse(self, number: int) -> np.ndarray | None:
         if self.coarse is None:
@@ -138,6 +150,11 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
             pictures = {name: change_colours(picture, transform) for name, picture in pictures.items()}
         if low_resolution < options.source_low_resolution:
             pictures["source"] = drop_resolution(pictures["source"])
+        if options.soft and rng.random() < options.soft:
+            pictures = {name: drop_resolution(picture) for name, picture in pictures.items()}
+        if options.missing_hand:
+            probability, skeleton = options.missing_hand, self.poses.skeleton
+            keypoints = {name: drop_hands(pose, probability, rng, skeleton) for name, pose in keypoints.items()}
         if options.keypoint_jitter:
             keypoints = {name: jitter_keypoints(pose, options.keypoint_jitter, rng) for name, pose in keypoints.items()}
         drawings = {

@@ -8,6 +8,7 @@ from diffusers import AutoencoderKL, DDIMScheduler
 from transformers import CLIPVisionConfig, CLIPVisionModel, Dinov2Config, Dinov2Model
 
 from signgen.errors import UserError
+from signgen.models.colour_autoencoder import ColourAutoencoder
 from signgen.models.positions import start_positions
 
 SourceEncoder: TypeAlias = Dinov2Model | CLIPVisionModel
@@ -21,6 +22,7 @@ class Sizes:
 
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads.
     source_kind: key of SOURCE_ENCODERS that `source_encoder` configures.
+    colour_latents: whether three latent channels are the colours themselves (`ColourAutoencoder`).
     sampling: what the pipeline does where the caller does not say (steps, solver, guidance weights, framing).
     """
 
@@ -31,9 +33,14 @@ class Sizes:
     scheduler: dict[str, Any]
     sampling: dict[str, Any] = field(default_factory=dict)
     source_kind: str = "dinov2"
+    colour_latents: bool = False
 
     def build_autoencoder(self) -> AutoencoderKL:
-        return AutoencoderKL(**self.autoencoder)
+        if not self.colour_latents:
+            return AutoencoderKL(**self.autoencoder)
+        vae = ColourAutoencoder(**self.autoencoder)
+        vae.start_from_colours()
+        return vae
 
     def build_source_encoder(self) -> SourceEncoder:
         config, model = SOURCE_ENCODERS[self.source_kind]

@@ -17,6 +17,9 @@ from signgen.models.attention import SourceAttention, SourceContext, project_tok
 from signgen.models.positions import sinusoidal_grid
 
 
+ENDS = ("unet.conv_in.", "unet.conv_out.")
+
+
 @dataclass
 class DeepFeatures:
     """What the blocks below a UNet's first level make of a batch, kept from one step to be used again at later ones."""
@@ -37,6 +40,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     Two options for models trained from nothing. patch: the UNet sees blocks of patch x patch latents as one position
     (as diffusion transformers do), which makes it patch^2 times cheaper. positions: (height, width) of a grid of
     learned features, added where the pose features are; a pretrained UNet has learned its own sense of place.
+    residual: the output is added to the latents that came in (for students that start near their target).
     """
 
     _supports_gradient_checkpointing = True
@@ -54,6 +58,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         patch: int = 1,
         positions: tuple[int, int] | None = None,
         fusion_embed_type: str = "mlp",
+        residual: bool = False,
     ) -> None:
         super().__init__()
         self.unet = UNet2DConditionModel(**unet_config)
@@ -133,7 +138,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
         before its projection, so the projection of zero still reaches the time embedding. deep: where it is empty it is
         filled; where not, only the blocks of the first level are run, on top of what it holds.
         """
-        (height, width), patch = latents.shape[-2:], self.config.patch
+        (height, width), patch, given = latents.shape[-2:], self.config.patch, latents
         latents = F.pixel_unshuffle(F.pad(latents, (0, -width % patch, 0, -height % patch), mode="replicate"), patch)
         unet = self.unet
         embedding = unet.time_embedding(unet.get_time_embed(latents, timesteps))
@@ -163,7 +168,23 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
             hidden = reused
         hidden = last(hidden, skips[: len(last.resnets)], embedding, **_cross(last, context))
         output = unet.conv_out(unet.conv_act(unet.conv_norm_out(hidden)))
-        return F.pixel_shuffle(output, patch)[..., :height, :width]
+        output = F.pixel_shuffle(output, patch)[..., :height, :width]
+        return output + given[:, : self.latent_channels] if self.config.residual else output
+
+
+def refitted(unet: ConditionalUNet, latents: int, known: int) -> ConditionalUNet:
+    """A residual copy for `latents` channels and `known` ones behind them.
+
+    Its first and last layer are new, and it changes nothing at first; everything between is the given network's.
+    """
+    config = dict(unet.config)
+    ends = {"in_channels": latents + known, "out_channels": latents}
+    fresh = ConditionalUNet(**config | {"unet_config": config["unet_config"] | ends, "residual": True})
+    ours = {name: value for name, value in unet.state_dict().items() if not name.startswith(ENDS)}
+    fresh.load_state_dict(ours, strict=False)
+    nn.init.zeros_(fresh.unet.conv_out.weight)
+    nn.init.zeros_(fresh.unet.conv_out.bias)
+    return fresh
 
 
 def _cross(block: nn.Module, context: SourceContext) -> dict[str, Any]:

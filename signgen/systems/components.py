@@ -16,6 +16,8 @@ from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2M
 from signgen.errors import UserError
 from signgen.io.model_config import model_index
 from signgen.io.model_folder import empty_component, load_component, load_scheduler
+from signgen.models.colour_autoencoder import ColourAutoencoder
+from signgen.models.composition import Composition
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.prior import PosePrior
 from signgen.models.unet import ConditionalUNet
@@ -25,6 +27,8 @@ NETWORKS = (
     AutoencoderKL,
     CLIPVisionModel,
     CLIPVisionModelWithProjection,
+    ColourAutoencoder,
+    Composition,
     ConditionalUNet,
     Dinov2Model,
     ImagePoseFusion,

@@ -14,6 +14,7 @@ from torch import Tensor
 from signgen.errors import UserError
 from signgen.models.attention import SourceContext
 from signgen.models.autoencoder import decode, encode, latent_size
+from signgen.models.composition import Composition
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_images
@@ -29,7 +30,7 @@ from signgen.sampling.step_plan import sampling_plan
 from signgen.systems.base import SignerPipeline, picture_array, pictures
 from signgen.systems.fpdm.presets import Preset
 
-STARTS = ("noise", "source")
+STARTS = ("noise", "source", "transport")
 LEAST_SIGNAL = 0.01  # of the first step, for a noise prior to be one
 
 
@@ -76,9 +77,17 @@ class FPDMPipeline(SignerPipeline):
         sampling: dict[str, Any] | None = None,
         embedding: str = "fusion",
         start: str = "noise",
+        composition: Composition | None = None,
     ) -> None:
         super().__init__()
-        self.register_modules(vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler)
+        self.register_modules(
+            vae=vae,
+            source_encoder=source_encoder,
+            fusion=fusion,
+            unet=unet,
+            scheduler=scheduler,
+            composition=composition,
+        )
         self.register_to_config(
             picture_size=tuple(picture_size),
             source_size=tuple(source_size),
@@ -86,8 +95,9 @@ class FPDMPipeline(SignerPipeline):
             embedding=embedding,
             start=start,
         )
-        for module in (vae, source_encoder, fusion, unet):
-            module.eval()
+        for module in (vae, source_encoder, fusion, unet, composition):
+            if module is not None:
+                module.eval()
 
     @classmethod
     def from_preset(cls, sizes: Preset) -> "FPDMPipeline":

@@ -1,8 +1,9 @@
 """The sizes of FPDM: `tiny` for tests, `mini` embedded in the package, `paper` as published."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from signgen.models.composition import Composition
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.sizes import Sizes, named
 from signgen.models.unet import ConditionalUNet
@@ -14,6 +15,7 @@ class Preset(Sizes):
 
     fusion: dict[str, Any]
     unet: dict[str, Any]
+    composition: dict[str, Any] = field(default_factory=dict)
 
     def with_clip_source(self) -> "Preset":
         """The same with CLIP's vision tower, as the fusion model has it, for source encoder (FPDM's ablation B1)."""
@@ -26,6 +28,9 @@ class Preset(Sizes):
 
     def build_unet(self) -> ConditionalUNet:
         return ConditionalUNet(**self.unet)
+
+    def build_composition(self) -> Composition:
+        return Composition(**self.composition)
 
 
 STABLE_DIFFUSION_SCHEDULE = {
@@ -110,7 +115,8 @@ PAPER = Preset(
 MINI = Preset(
     picture_size=(260, 210),
     source_size=(256, 208),
-    autoencoder=_autoencoder((64, 128), 1, 8, 16, 4) | {"mid_block_add_attention": False},
+    autoencoder=_autoencoder((64, 128), 1, 16, 16, 4) | {"mid_block_add_attention": False},
+    colour_latents=True,
     source_encoder=tower(192, 4, 6, 256, 16) | {"mlp_ratio": 3},
     fusion={
         "clip": tower(128, 4, 4, 128, 16) | {"intermediate_size": 512, "projection_dim": 192},
@@ -120,7 +126,7 @@ MINI = Preset(
     unet={
         # Two levels: at three, most parameters would sit where a hand is a fraction of a position. Attention only at
         # the coarser one (238 positions), where it costs a fourteenth of what it costs at full latent size.
-        "unet_config": _unet((96, 160), 2, 8, 192, [3, 5], 16)
+        "unet_config": _unet((96, 160), 2, 16, 192, [3, 5], 16)
         | {
             "sample_size": 32,
             "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),

@@ -22,14 +22,18 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import DDIMScheduler
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from signgen.errors import UserError
-from signgen.io.model_folder import save_model
+from signgen.io.model_folder import load_component, save_model
 from signgen.models.autoencoder import decode, encode, latent_size
+from signgen.models.colour_autoencoder import ColourAutoencoder
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
+from signgen.models.first_frame import FirstFrame, MovedFrame, known_channels
 from signgen.models.pixels import resize, to_drawings, to_images
 from signgen.models.pose_inputs import PoseInputs
+from signgen.models.unet import refitted
 from signgen.sampling.solvers import SOLVERS
 from signgen.systems.fpdm.pipeline import STARTS, FPDMPipeline
 from signgen.systems.fpdm.settings import FPDMSettings
@@ -49,8 +53,9 @@ class DistillationSettings(FPDMSettings):
     student_steps: int = 2
     """DDIM steps that the student is meant for, evenly spaced from pure noise on."""
     start: str = "noise"
-    """What the student starts from: noise, or source, the source picture's latents in the noise's place: regression
-    has no use for noise, and what stands still between source and target is then a copy."""
+    """What the student starts from: noise; source, the source picture's latents in the noise's place: regression
+    has no use for noise, and what stands still between source and target is then a copy; or transport, the first
+    frame moved to the target pose: the student learns what to change, and a composition what to copy."""
     teacher_steps: int = 20
     teacher_solver: str = "ddim"
     """One that adds no noise: ddim, dpm++ or unipc."""
@@ -64,6 +69,10 @@ class DistillationSettings(FPDMSettings):
     pictures: float = 0.0
     """Weight of the distance of the decoded result to the target's picture."""
     ssim: float = 0.0
+    generated: float = 0.0
+    """Weight of the distance of the generated image alone, where the composition uses it (start: transport)."""
+    autoencoder: str = ""
+    """Folder of an autoencoder in place of the teacher's: the student's first and last layer start anew."""
     train_source_encoder: bool = False
     """Train the student's own source encoder too, as `mini` does."""
     hands: float = 0.0
@@ -100,12 +109,19 @@ class DistillationObjective(Objective):
             deepcopy(part) if name in own else part
             for name, part in (("unet", teacher.unet), ("source_encoder", teacher.source_encoder))
         )
+        self.composition, self.source_pose = teacher.composition, settings.start == "transport"
+        if self.source_pose and not teacher.composition:
+            if settings.autoencoder:
+                self.vae = load_component(ColourAutoencoder, Path(settings.autoencoder)) if weights else sizes.build_autoencoder()
+            self.unet = refitted(self.unet, self.vae.config.latent_channels, known_channels(self.vae))
+            self.composition = sizes.build_composition()
         self.teacher = nn.ModuleDict({name: getattr(teacher, name) for name in own} if settings.imitation else {})
         self.teacher_scheduler, self.teacher_start = teacher.scheduler, teacher.config.start
         # Few steps lead from pure noise to the data, whatever the teacher's do.
+        kind = {"prediction_type": "sample"} if self.source_pose else {}
         with torch.device("cpu"):
             self.scheduler = DDIMScheduler.from_config(
-                teacher.scheduler.config, timestep_spacing="trailing", set_alpha_to_one=True
+                teacher.scheduler.config, timestep_spacing="trailing", set_alpha_to_one=True, **kind
             )
         if settings.gradient_checkpointing:
             self.unet.unet.enable_gradient_checkpointing()
@@ -118,6 +134,8 @@ class DistillationObjective(Objective):
         parts: dict[str, nn.Module] = {"unet": self.unet}
         if self.settings.train_source_encoder:
             parts["source_encoder"] = self.source_encoder
+        if self.composition:
+            parts["composition"] = self.composition
         return parts
 
     def freeze(self) -> None:
@@ -138,7 +156,8 @@ class DistillationObjective(Objective):
         weights = region_weights(
             batch["keypoints"], self.size, self.latent_shape[1:], self.settings.hands, self.settings.face
         )
-        drafts = self.drafts(batch, noise)
+        moved = self.moved(batch) if self.source_pose else None
+        drafts = self.drafts(batch, noise, moved)
         values = {}
         loss = torch.zeros((), device=noise.device)
         for name, (weight, goal) in goals.items():
@@ -146,8 +165,17 @@ class DistillationObjective(Objective):
             loss = loss + weight * torch.stack([(weights * error).mean() for error in errors]).mean()
             values[name] = errors[-1].mean()
         if self.settings.pictures:
-            pictures = decode(self.vae, drafts[-1], *self.size).float()
-            found = picture_loss(pictures, to_images(batch["target"]), weights, self.settings.ssim)
+            pictures, target = decode(self.vae, drafts[-1], *self.size).float(), to_images(batch["target"])
+            if moved:
+                maps = to_drawings(batch["pose"]), to_drawings(batch["source_pose"])
+                made = self.composition(with_colour_errors(pictures, batch["uniform"]), moved.layers, moved.transport, *maps)
+                used = made.weights[:, 3:].detach()
+                need = F.interpolate(weights, size=self.size) * (used + 0.1)
+                apart = (need * (pictures - target).abs()).sum() / (3 * need.sum())
+                loss = loss + self.settings.generated * apart
+                values |= {"generated": apart, "used": used.mean()}
+                pictures = made.over(moved.layers)
+            found = picture_loss(pictures, target, weights, self.settings.ssim)
             loss = loss + self.settings.pictures * found.pop("loss")
             values |= found
         return {"loss": loss, **values}
@@ -173,12 +201,22 @@ class DistillationObjective(Objective):
             found["target"] = (settings.target, encode(self.vae, to_images(batch["target"])).float())
         return found
 
-    def drafts(self, batch: Batch, noise: Tensor) -> list[Tensor]:
+    @torch.no_grad()
+    def moved(self, batch: Batch) -> MovedFrame:
+        """The source transported to the target's pose."""
+        maps = to_drawings(batch["source_pose"])
+        first = FirstFrame.of(to_images(batch["source"]), batch["source_keypoints"], maps)
+        with torch.autocast(first.image.device.type, enabled=False):
+            return first.moved_to(batch["keypoints"])
+
+    def drafts(self, batch: Batch, noise: Tensor, moved: MovedFrame | None = None) -> list[Tensor]:
         """What the student takes the clean latents (B, C, h, w) to be, step by step; the last is its result."""
         sources = resize(batch["source"], self.source_size)
         with torch.no_grad():
             if self.settings.start == "source":
                 noise = encode(self.vae, to_images(batch["source"])).float()
+            if moved:
+                noise = moved.start(self.vae)
             embedded = fusion_embedding(self.fusion, sources)
             fused = condition_embedding(self.embedding, self.fusion, embedded, batch["pose"])
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, sources))
@@ -186,9 +224,10 @@ class DistillationObjective(Objective):
         features = self.unet.pose_features(to_drawings(batch["pose"]))
         self.scheduler.set_timesteps(self.settings.student_steps)
         latents: Tensor = noise
+        known = [moved.known(self.vae)] if moved else []
         drafts = []
         for timestep in self.scheduler.timesteps:
-            prediction = self.unet(latents, timestep, context, features, fused).float()
+            prediction = self.unet(torch.cat([latents, *known], 1), timestep, context, features, fused).float()
             step = self.scheduler.step(prediction, timestep, latents)
             drafts.append(step.pred_original_sample)
             latents = step.prev_sample
@@ -197,6 +236,7 @@ class DistillationObjective(Objective):
     def assemble(self, start: str = "", **parts: Any) -> FPDMPipeline:
         """A pipeline of these parts, the student's where none is given."""
         own = {"vae": self.vae, "fusion": self.fusion, "source_encoder": self.source_encoder, "unet": self.unet}
+        own |= {"composition": self.composition}
         return FPDMPipeline(
             **own | {"scheduler": self.scheduler} | parts,
             picture_size=self.size,
@@ -218,3 +258,14 @@ class DistillationObjective(Objective):
 
     def save(self, folder: Path) -> None:
         save_model(self.assemble(), folder)
+
+
+def with_colour_errors(images: Tensor, uniform: Tensor) -> Tensor:
+    """Images (B, 3, H, W) whose colours are off by smooth random amounts, so that the composition learns to mend it.
+
+    uniform: (B, 8) in [0, 1), a sample's own random numbers.
+    """
+    phase = 2 * torch.pi * uniform[:, :6].view(-1, 3, 2, 1, 1)
+    rows, columns = (torch.linspace(0, 3, side, device=images.device) for side in images.shape[-2:])
+    wave = torch.sin(phase[:, :, 0] + rows.view(-1, 1)) * torch.sin(phase[:, :, 1] + columns)
+    return images + 0.12 * uniform[:, 6].view(-1, 1, 1, 1) * wave

@@ -1,0 +1,70 @@
+"""The first frame as the networks see it: transported to a pose, as latents to start from and as known channels."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from signgen.models.autoencoder import downscale
+from signgen.models.colour_autoencoder import ColourAutoencoder
+from signgen.models.transport import Transport, arms_of, composed, enlarged, layers, transport, without_arms
+
+REDUCED = 2  # the denoiser reads the transported image at half its resolution
+MAPS = 3  # left arm, right arm, hidden
+
+
+@dataclass
+class FirstFrame:
+    """What is known of source frames, once per video.
+
+    image, behind: (B, 3, H, W) in [-1, 1], the frame and the frame without its arms. keypoints: (B, 133, 3), the
+    source's pose in pixels of it. pose_map: (B, 3, H, W) in [0, 1].
+    """
+
+    image: Tensor
+    behind: Tensor
+    keypoints: Tensor
+    pose_map: Tensor
+
+    @classmethod
+    def of(cls, image: Tensor, keypoints: Tensor, pose_map: Tensor) -> "FirstFrame":
+        """images (B, 3, H, W), their key points (B, 133, 3) and pose maps (B, 3, H, W)."""
+        size = (image.shape[-2], image.shape[-1])
+        return cls(image, without_arms(image, arms_of(keypoints, size)), keypoints, pose_map)
+
+    def moved_to(self, keypoints: Tensor) -> "MovedFrame":
+        """The frame transported to target key points (B, 133, 3)."""
+        size = (self.image.shape[-2], self.image.shape[-1])
+        moved = transport(self.keypoints, keypoints, size)
+        parts = layers(self.image, self.behind, moved, size)
+        return MovedFrame(moved, parts, composed(parts, moved))
+
+
+@dataclass
+class MovedFrame:
+    """A transported first frame: its transport, its layers (B, 3, 3, H, W) and these composed, (B, 3, H, W)."""
+
+    transport: Transport
+    layers: Tensor
+    image: Tensor
+
+    def start(self, vae: ColourAutoencoder) -> Tensor:
+        """Latents (B, C, h, w) that sampling starts from: the transported image's colours."""
+        return vae.colour_latents(self.image)
+
+    def known(self, vae: ColourAutoencoder) -> Tensor:
+        """Known channels (B, `known_channels`, h, w): blocks of the transported image, and the maps."""
+        scale = downscale(vae)
+        height, width = self.image.shape[-2:]
+        padding = (0, -width % scale, 0, -height % scale)
+        image = F.pad(self.image, padding, mode="replicate")
+        blocks = F.pixel_unshuffle(F.avg_pool2d(image, REDUCED), scale // REDUCED)
+        maps = torch.cat([self.transport.shown[:, 1:], self.transport.hidden], 1)
+        maps = F.pad(enlarged(maps, (height, width)), padding, mode="replicate")
+        return torch.cat([blocks, F.avg_pool2d(maps, scale).to(blocks)], 1)
+
+
+def known_channels(vae: ColourAutoencoder) -> int:
+    """How many channels `MovedFrame.known` has."""
+    return 3 * (downscale(vae) // REDUCED) ** 2 + MAPS
