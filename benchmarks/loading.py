@@ -38,7 +38,7 @@ from signgen.video.files import EXACT
 STEP_SECONDS, BATCH = 0.1, 8
 ENDLESS = 10**8  # samples
 FRAME_SIZE = (210, 260)
-EXAMPLE_POSES = Path(signgen.__file__).parent / "assets" / "example" / "poses.npz"
+EXAMPLE_POSES = Path(signgen.__file__).parent / "assets" / "example" / "signer.npz"
 
 
 class PlainDataset(Dataset):

@@ -26,12 +26,12 @@ EXAMPLE = Path(__file__).resolve().parents[1] / "signgen" / "assets" / "example"
 
 def produced(frames: int, model: str, steps: int | None, device: str) -> dict[str, Any]:
     """The record of a video of so many frames: the example's poses over and over."""
-    poses = read_poses(EXAMPLE / "poses.npz")
+    poses = read_poses(EXAMPLE / "signer.npz")
     keypoints = np.resize(poses.keypoints, (frames, *poses.keypoints.shape[1:]))
     longer = PoseSequence(keypoints, poses.size, poses.fps, poses.skeleton)
     with tempfile.TemporaryDirectory() as folder:
         return render_to_file(
-            read_image(EXAMPLE / "source.png"),
+            read_image(EXAMPLE / "signer.png"),
             longer,
             Path(folder) / "out.mp4",
             inputs={},

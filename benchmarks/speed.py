@@ -48,7 +48,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 def rows(pipeline: FPDMPipeline, arguments: argparse.Namespace) -> dict[str, tuple[Rendering, dict[str, Any]]]:
     """Name -> how it renders so many frames, and its sampling options (none: the published procedure)."""
-    frame, poses = read_image(EXAMPLE / "source.png"), read_poses(EXAMPLE / "poses.npz")
+    frame, poses = read_image(EXAMPLE / "signer.png"), read_poses(EXAMPLE / "signer.npz")
     guided = {"guidance_source": GUIDANCE, "guidance_fusion": GUIDANCE}
     unguided = {"guidance_source": 1.0, "guidance_fusion": 1.0}
     options: dict[str, dict[str, Any]] = {

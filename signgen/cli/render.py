@@ -79,8 +79,8 @@ def render(
         Path | None,
         typer.Option(
             metavar="POSES",
-            help="The signer's own pose in FRAME, which PCDMs need: a file whose first frame it is (POSES itself, "
-            "where FRAME is its first frame), or `estimate`. Without it the pose of --align, else it is estimated.",
+            help="The signer's own pose in FRAME: a file whose first frame it is, or `estimate`. Without it the pose "
+            "of --align; else the first of POSES, where both are named alike; else it is estimated.",
         ),
     ] = None,
     keep_stages: Annotated[
@@ -109,16 +109,12 @@ def render(
         typer.Option(metavar="DRIVING", help="Put this video, the one POSES come from, on the left."),
     ] = None,
     fit: Annotated[
-        Literal["crop", "squash"] | None,
-        typer.Option(help="How FRAME is brought to the shape of the model's pictures."),
-    ] = None,
-    lock_background: Annotated[
-        bool,
+        Literal["signer", "crop", "squash"] | None,
         typer.Option(
-            "--lock-background/--no-lock-background",
-            help="Let FRAME itself show where the signer is not and the rendered frame agrees with it.",
+            help="How FRAME is brought to the model: the signer at the size that it knows, the largest part of "
+            "FRAME of its shape, or all of FRAME."
         ),
-    ] = True,
+    ] = None,
     noise_prior: Annotated[
         bool, typer.Option("--noise-prior", help="Start from FRAME, noised, where the model's schedule allows it.")
     ] = False,
@@ -128,8 +124,9 @@ def render(
 
     Where steps, solver, guidance or fit are not given, the model's own are used.
     """
+    from signgen.io.model_config import model_index
     from signgen.io.model_location import model_folder
-    from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
+    from signgen.poses.driving import driving_poses, source_pose_of
     from signgen.video import open_video, read_first_frame
 
     kept, folder, largest = frame_range(frames), model_folder(model), parse_size(size)
@@ -157,8 +154,17 @@ def render(
     from signgen.rendering.render_to_file import Driving, pipeline_class, render_to_file
 
     own_pose = None
-    if pipeline_class(folder).needs_source_pose:
-        own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator)
+    if pipeline_class(folder).needs_source_pose(model_index(folder)):
+        own_pose = source_pose_of(
+            picture,
+            frame,
+            poses,
+            given=source_pose or align,
+            estimator=estimator,
+            warn=announce,
+            pose_size=parse_size(pose_size, "--pose-size"),
+            person=person,
+        )
     result = render_to_file(
         output_picture(picture, largest),
         sequence,
@@ -190,7 +196,6 @@ def render(
         save_memory=save_memory,
         compile=compile,
         fit=fit,
-        lock_background=lock_background,
         noise_prior=noise_prior,
     )
     report(result, as_json, describe(result))

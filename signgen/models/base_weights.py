@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import AutoencoderKL, PriorTransformer, UNet2DConditionModel
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -13,6 +14,7 @@ from transformers import CLIPVisionModel, CLIPVisionModelWithProjection, Dinov2M
 from signgen.errors import UserError
 from signgen.io.model_config import read_config
 from signgen.io.model_folder import load_component
+from signgen.models.colour_autoencoder import ColourAutoencoder
 from signgen.models.fusion import ImagePoseFusion
 
 
@@ -51,7 +53,17 @@ def load_base(setting: str, place: str, base: Base | None = None) -> Any:
     Raises UserError, saying what to download and where to put it, where there is none.
     """
     base = base or BASES[setting]
-    return load_component(base.component, base_folder(setting, place, base), elsewhere=base.others)
+    folder = base_folder(setting, place, base)
+    if setting == "autoencoder":
+        return load_autoencoder(folder)
+    return load_component(base.component, folder, elsewhere=base.others)
+
+
+def load_autoencoder(folder: Path, dtype: torch.dtype = torch.float32) -> AutoencoderKL:
+    """An autoencoder from its own folder, of the class that its configuration names."""
+    config = folder / "config.json"
+    colours = config.is_file() and read_config(config).get("_class_name") == ColourAutoencoder.__name__
+    return load_component(ColourAutoencoder if colours else AutoencoderKL, folder, dtype)
 
 
 def base_folder(setting: str, place: str, base: Base) -> Path:

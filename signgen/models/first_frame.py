@@ -8,7 +8,7 @@ from torch import Tensor
 
 from signgen.models.autoencoder import downscale
 from signgen.models.colour_autoencoder import ColourAutoencoder
-from signgen.models.transport import Transport, arms_of, composed, enlarged, layers, transport, without_arms
+from signgen.models.transport import Transport, background, composed, cover, enlarged, layers, transport
 
 REDUCED = 2  # the denoiser reads the transported image at half its resolution
 MAPS = 3  # left arm, right arm, hidden
@@ -18,12 +18,13 @@ MAPS = 3  # left arm, right arm, hidden
 class FirstFrame:
     """What is known of source frames, once per video.
 
-    image, behind: (B, 3, H, W) in [-1, 1], the frame and the frame without its arms. keypoints: (B, 133, 3), the
-    source's pose in pixels of it. pose_map: (B, 3, H, W) in [0, 1].
+    image, behind: (B, 3, H, W) in [-1, 1], the frame and its background without arms and head. covered: (B, 2, h, w),
+    where these are. keypoints: (B, 133, 3), the source's pose in pixels of it. pose_map: (B, 3, H, W) in [0, 1].
     """
 
     image: Tensor
     behind: Tensor
+    covered: Tensor
     keypoints: Tensor
     pose_map: Tensor
 
@@ -31,7 +32,8 @@ class FirstFrame:
     def of(cls, image: Tensor, keypoints: Tensor, pose_map: Tensor) -> "FirstFrame":
         """images (B, 3, H, W), their key points (B, 133, 3) and pose maps (B, 3, H, W)."""
         size = (image.shape[-2], image.shape[-1])
-        return cls(image, without_arms(image, arms_of(keypoints, size)), keypoints, pose_map)
+        covered = cover(keypoints, size)
+        return cls(image, background(image, covered), covered, keypoints, pose_map)
 
     def moved_to(self, keypoints: Tensor) -> "MovedFrame":
         """The frame transported to target key points (B, 133, 3)."""

@@ -14,25 +14,29 @@ MISSING = -1.0
 
 @dataclass(frozen=True)
 class PoseInputs:
-    """A batch of poses, for FPDM its drawings alone.
+    """A batch of poses; a system reads what it needs of them.
 
     drawings: uint8 (B, h, w, 3). points: float32 (B, 18, 2), the OpenPose-18 points' x and y as shares of the
-    picture's width and height, -1 where missing; None where only drawings are known.
+    picture's width and height, -1 where missing. keypoints: float32 (B, 133, 3), whole-body, in pixels of the drawings.
+    None where only drawings are known.
     """
 
     drawings: np.ndarray | Tensor
     points: np.ndarray | Tensor | None = None
+    keypoints: np.ndarray | Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.drawings)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "PoseInputs":
-        return PoseInputs(self.drawings[rows], None if self.points is None else self.points[rows])
+        chosen = (None if values is None else values[rows] for values in (self.points, self.keypoints))
+        return PoseInputs(self.drawings[rows], *chosen)
 
 
 def pose_inputs(poses: PoseSequence, size: tuple[int, int]) -> PoseInputs:
     """Poses scaled to pictures of `size` (height, width), drawn and as coordinates."""
-    return PoseInputs(np.stack(list(draw_poses(poses, *size))), body_points(poses))
+    keypoints = poses.scaled_to((size[1], size[0])).keypoints
+    return PoseInputs(np.stack(list(draw_poses(poses, *size))), body_points(poses), keypoints)
 
 
 def body_points(poses: PoseSequence) -> np.ndarray:

@@ -3,8 +3,8 @@
 Three layers: the body (torso and head move, far from them nothing does), and each arm with its hand. A layer says for
 every place of the target where in the source its colour lies. Limbs and finger bones are parts that turn, shift and
 stretch with their bones; neighbouring parts of one layer blend. Torso and head are such parts, too; the face follows
-its own points. Where an arm of the source is no longer in its place, the body behind it was never seen: those pixels are
-filled from around them, and the map says so.
+its own points. Where an arm of the source is no longer in its place, the body behind it was never seen: those pixels
+are filled from around them, and the map says so.
 
 Everything is differentiable torch, for batches and on any device. Key points are COCO-WholeBody's 133.
 """
@@ -31,8 +31,11 @@ UPPER_ARM, FOREARM, PALM, FINGER = 0.18, 0.13, 0.08, 0.045
 TORSO = 0.2
 TORSO_EDGE = 0.1
 DOWN = 0.5
-HEAD = 0.9  # in widths of the face
+HEAD = 1.0  # in widths of the face
 HEAD_EDGE = 0.15
+HEAD_SIZE = (0.85, 1.15)  # half width and half height of head and hair, likewise
+RISE = 0.5  # by how much their middle is above that of the face's points, likewise
+FACE_POINTS = 5  # fewer do not tell where a head is
 FACE_REACH = 0.12  # in widths of the face: how far a face point moves its surroundings against the head
 STILL = 0.1  # weight of staying in place, in the body's layer
 EDGE = 0.12  # softness of an arm's edge, in half widths
@@ -43,9 +46,9 @@ BLEND = 3.0  # how sharply the nearest of an arm's parts is preferred
 class Transport:
     """Where each place of the target comes from, on a grid (h, w) of any fineness.
 
-    shifts: (B, 6, h, w), from a place to where its colour lies in the source, x and y in shares of width and height, for
-    the body, the left and the right arm; 0 where nothing moves. shown: (B, 3, h, w) in [0, 1], how much of each layer is at a place; the body's is 1 everywhere. hidden: (B, 1, h, w)
-    in [0, 1], where the source has nothing to show.
+    shifts: (B, 6, h, w), from a place to where its colour lies in the source, x and y in shares of width and height,
+    for the body, the left and the right arm; 0 where nothing moves. shown: (B, 3, h, w) in [0, 1], how much of each
+    layer is at a place; the body's is 1 everywhere. hidden: (B, 1, h, w) in [0, 1], where the source shows nothing.
     """
 
     shifts: Tensor
@@ -65,27 +68,28 @@ def transport(source: Tensor, target: Tensor, size: tuple[int, int], stride: int
     shape = (rows, -(-height // stride), -(-width // stride))
     unit = _unit(target, width)
     arms = [_arm(side, source, target, grid, unit) for side in range(2)]
-    own = arms_of(source, size, stride)
-    needed = [_coverage(target, _arm_bones(side), grid, unit) for side in range(2)]
     body = _body(source, target, grid, unit)
     edge = grid.new_tensor([width, height])
     shifts = (torch.stack([body, *(place for place, _ in arms)], 1) - grid) / edge
     shifts = shifts.movedim(-1, 2).reshape(rows, 6, *shape[1:])
     places = ((body + 0.5) / edge).view(*shape, 2)
     shown = torch.stack([torch.ones_like(arms[0][1]), *(amount for _, amount in arms)], 1).view(rows, 3, *shape[1:])
-    here = shown[:, 1:].amax(1, keepdim=True)
-    behind = sample(own, places)
-    lacking = torch.stack(needed, 1).view(rows, 2, *shape[1:]).amax(1, keepdim=True)
-    outside = ((places < 0) | (places > 1)).any(-1)[:, None].float()
-    hidden = torch.maximum(torch.maximum(behind, outside) * (1 - here), (lacking - here).clamp(min=0))
+    own, needed = (cover(points, size, stride) for points in (source, target))
+    left_behind = (sample(own, places) - needed).clamp(min=0).amax(1, keepdim=True)
+    lacking = (needed[:, :1] - shown[:, 1:].amax(1, keepdim=True)).clamp(min=0)
+    outside = ((places < 0) | (places > 1)).any(-1)[:, None] & (shown[:, 1:].amax(1, keepdim=True) < 0.5)
+    hidden = torch.stack([left_behind, lacking, outside.float()]).amax(0)
     return Transport(shifts, shown, hidden)
 
 
-def arms_of(points: Tensor, size: tuple[int, int], stride: int = 4) -> Tensor:
-    """Where the arms are, (B, 1, h, w) in [0, 1], of key points (B, 133, 3) in pixels of images of `size`."""
+def cover(points: Tensor, size: tuple[int, int], stride: int = 4) -> Tensor:
+    """Where the arms and the head with its hair are, (B, 2, h, w) in [0, 1], of key points (B, 133, 3) in pixels of
+    images of `size` (height, width)."""
+    points = _joined(points.float())
     grid, unit = _grid(*size, stride, points.device), _unit(points, size[1])
-    covered = torch.stack([_coverage(points, _arm_bones(side), grid, unit) for side in range(2)], 1).amax(1)
-    return covered.view(-1, 1, -(-size[0] // stride), -(-size[1] // stride))
+    arms = torch.stack([_coverage(points, _arm_bones(side), grid, unit) for side in range(2)], 1).amax(1)
+    shape = (-1, 2, -(-size[0] // stride), -(-size[1] // stride))
+    return torch.stack([arms, _head_coverage(points, grid)], 1).view(*shape)
 
 
 def sample(images: Tensor, places: Tensor) -> Tensor:
@@ -103,7 +107,7 @@ def enlarged(values: Tensor, size: tuple[int, int]) -> Tensor:
 def layers(images: Tensor, behind: Tensor, moved: Transport, size: tuple[int, int]) -> Tensor:
     """The layers (B, 3, C, *size) of source images (1 or B, C, H, W): body, left arm, right arm.
 
-    behind: the images `without_arms`, which show in the body's layer where the arms have moved away.
+    behind: their `background`, which shows in the body's layer where arms and head have moved away.
     """
     height, width = size
     own = (_grid(height, width, 1, moved.shifts.device) + 0.5) / moved.shifts.new_tensor([width, height])
@@ -121,9 +125,9 @@ def composed(layers: Tensor, moved: Transport) -> Tensor:
     return torch.lerp(layers[:, 0], arm, arms.amax(1, keepdim=True))
 
 
-def without_arms(images: Tensor, arms: Tensor) -> Tensor:
-    """Images (B, C, H, W) whose arms, (B, 1, h, w) as `arms_of` gives them, are filled with what is around them."""
-    weights = 1 - enlarged(arms, (images.shape[-2], images.shape[-1]))
+def background(images: Tensor, covered: Tensor) -> Tensor:
+    """Images (B, C, H, W) whose arms and head, `cover`'s (B, 2, h, w), are filled with what is around them."""
+    weights = 1 - enlarged(covered.amax(1, keepdim=True), (images.shape[-2], images.shape[-1]))
     weights = (weights - 0.5).clamp(min=0) * 2
     rows = max(len(images), len(weights))
     images, weights = images.expand(rows, -1, -1, -1), weights.expand(rows, -1, -1, -1)
@@ -266,17 +270,34 @@ def _head(source: Tensor, target: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]
     own, new = (points[..., :2] - centre for points, centre in zip((before, after), centres, strict=True))
     turn = _similarity(new * shown, own * shown)  # from target to source
     rotated = new @ turn.transpose(1, 2)
-    width = ((new.square().sum(-1, keepdim=True) * shown).sum(1) / count[:, 0]).sqrt().clamp(min=1) * 2.2  # (B, 1)
+    width = _face_width(new * shown, count[:, 0])
     offset = grid - centres[1]
     places = offset @ turn.transpose(1, 2) + centres[0]
     near = torch.cdist(grid.expand(len(after), -1, -1), after[..., :2]) / (FACE_REACH * width).unsqueeze(-1)
     pull = torch.exp(-0.5 * near.square()) * shown.transpose(1, 2)  # (B, N, 68)
     places = places + pull @ (own - rotated) / (pull.sum(-1, keepdim=True) + 0.3)
     # The head reaches farther above the face's points than below.
-    up = torch.stack([torch.zeros_like(width), -0.35 * width], -1)
-    beyond = ((offset - up).norm(dim=-1) / width - HEAD).clamp(min=0)
-    weights = torch.exp(-0.5 * (beyond / HEAD_EDGE).square()) * (shown.sum((1, 2)) >= 5).float().view(-1, 1)
+    above = offset + torch.stack([torch.zeros_like(width), RISE * width], -1)
+    beyond = (above.norm(dim=-1) / width - HEAD).clamp(min=0)
+    weights = torch.exp(-0.5 * (beyond / HEAD_EDGE).square()) * (shown.sum((1, 2)) >= FACE_POINTS).float().view(-1, 1)
     return places, weights
+
+
+def _head_coverage(points: Tensor, grid: Tensor) -> Tensor:
+    """How much the head with its hair covers places (B, N), in [0, 1]."""
+    face = points[:, FACE]
+    shown = (face[..., 2:] > 0).float()
+    count = shown.sum(1, keepdim=True).clamp(min=1)
+    centre = (face[..., :2] * shown).sum(1, keepdim=True) / count
+    width = _face_width((face[..., :2] - centre) * shown, count[:, 0])
+    offset = grid - centre + torch.stack([torch.zeros_like(width), RISE * width], -1)
+    ratio = (offset / (width.unsqueeze(-1) * grid.new_tensor(HEAD_SIZE))).norm(dim=-1)
+    return _edge(ratio) * (shown.sum((1, 2)) >= FACE_POINTS).float().view(-1, 1)
+
+
+def _face_width(points: Tensor, count: Tensor) -> Tensor:
+    """About the width (B, 1), pixels, of a face with centred points (B, 68, 2), `count` (B, 1) of which are there."""
+    return (points.square().sum((1, 2)).unsqueeze(-1) / count).sqrt().clamp(min=1) * 2.2
 
 
 def _similarity(points: Tensor, goal: Tensor) -> Tensor:

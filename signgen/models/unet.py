@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from signgen.models.attention import SourceAttention, SourceContext, project_tokens
 from signgen.models.positions import sinusoidal_grid
 
-
 ENDS = ("unet.conv_in.", "unet.conv_out.")
 
 

@@ -1,5 +1,6 @@
 """The poses that drive a rendering: read or taken from a video, steadied, and fitted to the signer's picture."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,13 +8,20 @@ import numpy as np
 
 from signgen.errors import about
 from signgen.poses.alignment import align
-from signgen.poses.extraction import ESTIMATORS, Progress, estimate_picture, extract_poses, parse_box
+from signgen.poses.extraction import (
+    ESTIMATORS,
+    MissingEstimator,
+    Progress,
+    estimate_picture,
+    extract_poses,
+    parse_box,
+)
 from signgen.poses.formats.detect import holds_pictures, holds_video, read_poses
 from signgen.poses.formats.drawn_poses import holds_drawings
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
 from signgen.poses.visibility import checked
-from signgen.video import open_video
+from signgen.video import open_video, read_first_frame
 
 ESTIMATE = Path("estimate")
 
@@ -59,7 +67,7 @@ def driving_poses(
     video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything that cannot be read, found or fitted.
     """
     size = (picture.shape[1], picture.shape[0])
-    estimated = holds_video(path) or (holds_pictures(path) and not holds_drawings(path))
+    estimated = is_estimated(path)
     if estimated:
         box = None if person is None else parse_box(person)
         with open_video(path) as video, ESTIMATORS[estimator]() as estimate:
@@ -84,3 +92,45 @@ def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe
         with ESTIMATORS[estimator]() as estimate:
             return estimate_picture(picture, estimate)
     return read_poses(path, size=(picture.shape[1], picture.shape[0]))[:1]
+
+
+def source_pose_of(
+    picture: np.ndarray,
+    frame: Path,
+    poses: Path,
+    *,
+    given: Path | None,
+    estimator: str,
+    warn: Callable[[str], None],
+    pose_size: tuple[int, int] | None = None,
+    person: str | None = None,
+) -> PoseSequence:
+    """The pose of the signer in `picture`, uint8 (H, W, 3), which was read from `frame`.
+
+    It is the first of the pose file `given`; else the first of `poses`, where these have the name of `frame`, whatever
+    its ending; else it is estimated. Where no estimator is installed, the first of `poses` is taken, and `warn` is told
+    so. pose_size, person: of `poses`, as of `driving_poses`. Raises UserError where a pose cannot be read or found.
+    """
+    if given is not None:
+        return pose_in_picture(given, picture, estimator)
+    if frame.resolve().with_suffix("") == poses.resolve().with_suffix(""):
+        return first_pose(poses, picture, estimator, pose_size, person)
+    try:
+        return pose_in_picture(ESTIMATE, picture, estimator)
+    except MissingEstimator as error:
+        warn(f"The signer of {frame} is taken to be in the first pose of {poses}: {error}. Or give --source-pose.")
+        return first_pose(poses, picture, estimator, pose_size, person)
+
+
+def first_pose(
+    path: Path, picture: np.ndarray, estimator: str, pose_size: tuple[int, int] | None, person: str | None
+) -> PoseSequence:
+    """The first pose of a pose file or a video."""
+    if is_estimated(path):
+        return pose_in_picture(ESTIMATE, read_first_frame(path), estimator)
+    return read_poses(path, size=(picture.shape[1], picture.shape[0]), pose_size=pose_size, person=person)[:1]
+
+
+def is_estimated(path: Path) -> bool:
+    """Whether the poses of a file or folder have to be estimated: it holds images and no poses."""
+    return holds_video(path) or (holds_pictures(path) and not holds_drawings(path))

@@ -43,6 +43,10 @@ UNUSED_BY_INFERENCE = {
 }
 
 
+class MissingEstimator(UserError):
+    """The package of a pose estimator is not installed."""
+
+
 def extract_poses(
     video: VideoReader,
     estimate: Estimate,
@@ -76,7 +80,9 @@ def mediapipe_estimator() -> Iterator[Estimate]:
     try:
         from mediapipe.python.solutions.holistic import Holistic
     except ImportError as error:
-        raise UserError(f"MediaPipe cannot be used ({one_line(error)}); install it: {INSTALL_MEDIAPIPE}") from error
+        raise MissingEstimator(
+            f"MediaPipe cannot be used ({one_line(error)}); install it: {INSTALL_MEDIAPIPE}"
+        ) from error
     with Holistic() as holistic:
         yield lambda frame: _mediapipe_points(holistic.process(np.ascontiguousarray(frame)), frame)
 
@@ -142,7 +148,7 @@ def _import_mmpose() -> tuple[Callable, Callable, Path]:
         import mmpose
         from mmpose.apis import inference_topdown, init_model
     except ImportError as error:
-        raise UserError(f"mmpose cannot be used ({one_line(error)}); install it: {INSTALL_MMPOSE}") from error
+        raise MissingEstimator(f"mmpose cannot be used ({one_line(error)}); install it: {INSTALL_MMPOSE}") from error
     return init_model, inference_topdown, Path(mmpose.__file__).parent / ".mim/configs"
 
 

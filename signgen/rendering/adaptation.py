@@ -29,6 +29,10 @@ from signgen.training.settings import DataSettings, OptimizerSettings
 Reports = Callable[[str, int], Report]
 
 
+# Weights of the losses of a student whose images are composed with the transported source.
+COMPOSED = {"target": 0.2, "pictures": 1.0, "generated": 0.7, "ssim": 0.3}
+
+
 @dataclass(frozen=True)
 class Effort:
     """How long to train: steps of the decoder and of the denoiser, frames a step, and in which precision."""
@@ -96,8 +100,8 @@ def adapt(
         student_steps=config.sampling["steps"],
         start=config.start,
         imitation=0.0,
-        target=1.0,
         train_source_encoder=True,
+        **(COMPOSED if config.start == "transport" else {"target": 1.0}),
     )
     for kind, settings in (("autoencoder", decoder), ("distill", denoiser)):
         settings.model = size

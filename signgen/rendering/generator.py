@@ -1,16 +1,16 @@
 """Rendering: a first frame and poses -> a stream of frames."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice, repeat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from signgen.errors import UserError
 from signgen.models.pixels import to_frames
-from signgen.models.pose_inputs import PoseInputs, pose_inputs
+from signgen.models.pose_inputs import pose_inputs
 from signgen.poses import PoseSequence
-from signgen.rendering.background import locked_background
 from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.runtime.batch_size import BATCH_SIZE, batch_sizes, device_memory
 from signgen.runtime.pinned_copies import to_device, to_host
@@ -19,8 +19,8 @@ from signgen.sampling.noise import frame_generator, frame_noise
 from signgen.sampling.options import SamplingOptions
 from signgen.systems.base import SignerPipeline
 
-# How many frames there are, the frames, and how much of the first frame is to stand in their place.
-Batch = tuple[int, Callable[[], np.ndarray], Callable[[], np.ndarray] | None]
+# How many frames there are, and the frames.
+Batch = tuple[int, Callable[[], np.ndarray]]
 
 
 def render(
@@ -32,25 +32,24 @@ def render(
     seed: int = 0,
     batch_size: int | None = None,
     fit: str | None = None,
-    lock_background: bool = True,
     noise_prior: bool = False,
     **sampling: Any,
 ) -> Iterator[np.ndarray]:
     """Yield a frame uint8 (H, W, 3), of the first frame's size, for every pose.
 
     frame: uint8 (H, W, 3), the signer. poses: whole-body key points in pixels of `poses.size`, brought to the frame's
-    size. source_pose: its first frame is the signer's own pose in `frame`, which PCDMs need; in pixels of a picture
-    that is brought to the frame's size likewise. lock_background: let the first frame show where the signer is not and
-    the rendered frame agrees with it (`signgen.rendering.background`). noise_prior: start from the noised first frame,
-    where the model's schedule leaves some of it. batch_size: if not given, what there is memory for
-    (`signgen.runtime.batch_size`). sampling: the options of `SamplingOptions`. What is None is the model's own default.
+    size. source_pose: its first frame is the signer's own pose in `frame`, which models need that move the frame
+    (`mini`) and PCDMs: `poses[:1]` where the frame is the poses' first; in pixels of a picture that is brought to the
+    frame's size likewise. noise_prior: start from the noised first frame, where the model's schedule leaves some of it.
+    batch_size: if not given, what there is memory for (`signgen.runtime.batch_size`). sampling: the options of
+    `SamplingOptions`. What is None is the model's own default.
 
     Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
     (beyond rounding). Raises UserError for input it cannot render.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise UserError(f"the first frame must be uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
-    if source_pose is None and pipeline.needs_source_pose:
+    if source_pose is None and pipeline.needs_source_pose(pipeline.config):
         raise UserError("this model needs the pose of the signer in the first frame: give it as source pose")
     for given in (poses, source_pose):
         if given is not None and given.skeleton != "coco-wholebody-133":
@@ -59,12 +58,11 @@ def render(
     size = tuple(pipeline.config.picture_size)
     height, width = frame.shape[:2]
     placed = poses_on_picture(poses, width=width, height=height)
-    framing = frame_picture(frame, placed, size, fit or pipeline.config.sampling.get("fit", "squash"))
+    own_pose = None if source_pose is None else poses_on_picture(source_pose[:1], width=width, height=height)
+    framing = frame_picture(frame, joined(placed, own_pose), size, fit or pipeline.config.sampling.get("fit", "squash"))
     driving = framing.poses_to_model(placed)
-    own = None
-    if source_pose is not None:
-        own = pose_inputs(framing.poses_to_model(poses_on_picture(source_pose[:1], width=width, height=height)), size)
-    picture = framing.to_model(frame)
+    own = None if own_pose is None else pose_inputs(framing.poses_to_model(own_pose), size)
+    picture, canvas = framing.to_model(frame), framing.canvas(frame)
     initial, _ = frame_noise(pipeline.noise_shape(size), seed, [])
     if noise_prior:
         initial = pipeline.noised_source(picture, initial, options)
@@ -74,27 +72,27 @@ def render(
     sizes = batch_sizes(device_memory(pipeline.device)) if batch_size is None else repeat(batch_size)
 
     def batches() -> Iterator[Batch]:
-        source, first_frame = pipeline.encode_source(picture[None], own), to_device(picture, pipeline.device)
+        source = pipeline.encode_source(picture[None], own, canvas=canvas[None])
         for rows in _batches(len(driving), sizes, padded=pipeline.compiled):
             inputs = pose_inputs(driving[rows[0] : rows[-1] + 1], size)[rows - rows[0]]
-            drawings = to_device(inputs.drawings, pipeline.device)
+            inputs = replace(inputs, drawings=to_device(inputs.drawings, pipeline.device))
             noise = initial.expand(len(rows), *initial.shape[1:])
             generators = [frame_generator(seed, index) for index in rows.tolist()]
-            inputs = PoseInputs(drawings, inputs.points)
             images = pipeline.generate(source, inputs, noise, size=size, generators=generators, **options)
-            generated, locked = to_frames(images), None
-            if lock_background:
-                locked = to_host(locked_background(generated, first_frame, drawings))
-            yield len(np.unique(rows)), to_host(generated), locked
+            yield len(np.unique(rows)), to_host(to_frames(images))
 
     def frames() -> Iterator[np.ndarray]:
         # A device renders the next batch while the latest one is taken from it; a CPU does one after the other.
-        for count, generated, locked in batches() if pipeline.device.type == "cpu" else one_late(batches()):
-            masks: Iterable[np.ndarray | None] = repeat(None) if locked is None else locked()
-            for one, mask in islice(zip(generated(), masks, strict=False), count):
-                yield framing.to_picture(frame, one, mask)
+        for count, generated in batches() if pipeline.device.type == "cpu" else one_late(batches()):
+            for one in generated()[:count]:
+                yield framing.to_picture(frame, one)
 
     return frames()
+
+
+def joined(poses: PoseSequence, more: PoseSequence | None) -> PoseSequence:
+    """Poses of one picture, one after the other."""
+    return poses if more is None else replace(poses, keypoints=np.concatenate([poses.keypoints, more.keypoints]))
 
 
 def _batches(count: int, sizes: Iterator[int], padded: bool) -> Iterator[np.ndarray]:

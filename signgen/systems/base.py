@@ -1,7 +1,7 @@
 """What every system is to rendering: a source picture and poses -> pictures of that signer in these poses."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,9 +29,6 @@ class SignerPipeline(DiffusionPipeline, ABC):
     Its configuration holds `picture_size` (height, width) and `sampling`, the model's own defaults.
     """
 
-    needs_source_pose: ClassVar[bool] = False
-    """Whether `encode_source` needs the poses of the source pictures."""
-
     denoisers: ClassVar[tuple[str, ...]]
     """The parts that run at every step."""
 
@@ -51,6 +48,11 @@ class SignerPipeline(DiffusionPipeline, ABC):
         super().save_pretrained(save_directory, **options)
         forget_places(Path(save_directory))
         forget_modules(Path(save_directory))
+
+    @classmethod
+    def needs_source_pose(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether a model with these settings (its configuration, or `model_index.json`) needs the sources' poses."""
+        return False
 
     @classmethod
     def without_weights(cls, path_or_name: str | Path) -> "Self":
@@ -76,8 +78,14 @@ class SignerPipeline(DiffusionPipeline, ABC):
         self.compiled = True
 
     @abstractmethod
-    def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> Any:
-        """What `generate` needs of source frames (B, H, W, 3) uint8 in their own poses, once per video."""
+    def encode_source(
+        self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None, canvas: np.ndarray | None = None
+    ) -> Any:
+        """What `generate` needs of source frames (B, H, W, 3) uint8 in their own poses, once per video.
+
+        canvas: the same frames at another size (B, h, w, 3), for systems that copy pixels of it; these make their
+        images at that size.
+        """
 
     @abstractmethod
     def noise_shape(self, size: tuple[int, int]) -> tuple[int, ...]:

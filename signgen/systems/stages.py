@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
 
 from signgen.io.model_card import CARD, assembled_card, write_card
-from signgen.io.model_folder import load_component, save_model
+from signgen.io.model_folder import save_model
+from signgen.models.base_weights import load_autoencoder
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.training.loop import Report
 
@@ -81,7 +81,7 @@ def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
 def assemble(diffusion: Path, decoder: Path, output: Path) -> None:
     """Save a trained pipeline with a decoder that was trained apart, in half precision. A card that is there stays."""
     pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
-    pipeline.register_modules(vae=load_component(AutoencoderKL, decoder, torch.float16))
+    pipeline.register_modules(vae=load_autoencoder(decoder, torch.float16))
     save_model(pipeline, output)
     if (diffusion / CARD).exists():
         write_card(output, assembled_card(diffusion, decoder))

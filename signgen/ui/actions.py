@@ -10,7 +10,7 @@ import numpy as np
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.drawing import overlaid
-from signgen.poses.driving import ESTIMATE, driving_poses
+from signgen.poses.driving import ESTIMATE, driving_poses, source_pose_of
 from signgen.rendering.framing import poses_on_picture
 from signgen.video import is_video, open_video, read_first_frame
 
@@ -32,10 +32,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """picture: uint8 (H, W, 3). poses: whole-body, in its pixels."""
+    """picture: uint8 (H, W, 3). poses: whole-body, in its pixels. source_pose: the signer's own in the picture."""
 
     picture: np.ndarray
     poses: PoseSequence
+    source_pose: PoseSequence
 
 
 def read_picture(path: Path) -> np.ndarray:
@@ -47,18 +48,34 @@ def read_picture(path: Path) -> np.ndarray:
     return frame
 
 
-def read_inputs(picture: Path, poses: Path, smooth: bool, align: bool, limits: Limits, progress: Progress) -> Inputs:
+def read_inputs(
+    picture: Path,
+    poses: Path,
+    smooth: bool,
+    align: bool,
+    limits: Limits,
+    tell: Tell,
+) -> Inputs:
     """The signer and the movements. Raises UserError for files that cannot be used, or ask for too much."""
     frame = read_picture(picture)
     height, width, _ = frame.shape
     if is_video(poses):
         with open_video(poses) as video:
             _check_length(len(video), limits)
+    progress = told_progress(tell)
     found, _ = driving_poses(
         poses, frame, progress, smooth="one-euro" if smooth else None, align_to=ESTIMATE if align else None
     )
     _check_length(len(found), limits)
-    return Inputs(frame, poses_on_picture(found, width, height))
+    own = source_pose_of(
+        frame,
+        picture,
+        poses,
+        given=ESTIMATE if align else None,
+        estimator="mediapipe",
+        warn=lambda assumed: tell((0, 1, assumed)),
+    )
+    return Inputs(frame, poses_on_picture(found, width, height), poses_on_picture(own, width, height))
 
 
 def preview(inputs: Inputs) -> np.ndarray:
@@ -79,7 +96,7 @@ def look_at(
         return None, False
     if poses is None:
         return read_picture(picture), False
-    return preview(read_inputs(picture, poses, smooth, align, limits, told_progress(tell))), True
+    return preview(read_inputs(picture, poses, smooth, align, limits, tell)), True
 
 
 def told_progress(tell: Tell) -> Progress:

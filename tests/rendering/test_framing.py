@@ -39,7 +39,9 @@ def test_outside_the_window_the_picture_stays() -> None:
     result = framing.to_picture(frame, np.zeros((260, 210, 3), np.uint8))
     assert np.array_equal(result[:, :63], frame[:, :63])
     assert np.array_equal(result[:, 63 + 194 :], frame[:, 63 + 194 :])
-    assert not result[:, 63 : 63 + 194].any()
+    assert not result[:, 63 + 5 : 63 + 194 - 5].any()
+    edge = result[:, 63 : 63 + 5] / np.maximum(frame[:, 63 : 63 + 5], 1.0)
+    assert (np.diff(edge.mean((0, 2))) < 0).all()  # no step at the window's edges
 
 
 def test_poses_go_where_their_pixels_go() -> None:

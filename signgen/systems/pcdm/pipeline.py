@@ -4,7 +4,7 @@ Three stages: the prior finds the target picture's embedding, inpainting makes a
 refining makes the picture from the coarse one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -103,11 +103,15 @@ class PCDMPipeline(SignerPipeline):
     keep: called with what the stages made of every batch, if set.
     """
 
-    needs_source_pose = True
     denoisers: ClassVar[tuple[str, ...]] = ("prior", "inpaint", "refine")
     _optional_components: ClassVar[list[str]] = [
         *("vae", "source_encoder", "image_encoder", "prior", "inpaint", "refine")
     ]
+
+    @classmethod
+    def needs_source_pose(cls, settings: Mapping[str, Any]) -> bool:
+        """Always: the source's pose is drawn on the canvas."""
+        return True
 
     def __init__(
         self,
@@ -165,7 +169,9 @@ class PCDMPipeline(SignerPipeline):
             raise UserError(f"the model lacks {', '.join(missing)}: it cannot render")
 
     @torch.no_grad()
-    def encode_source(self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None) -> SourceConditions:
+    def encode_source(
+        self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None, canvas: np.ndarray | None = None
+    ) -> SourceConditions:
         """Conditions of source frames (B, H, W, 3) uint8, as large as the pictures to be made, in their own poses."""
         self.check_parts()
         if poses is None or poses.points is None:

@@ -1,0 +1,125 @@
+"""What a model makes of clips of people, each from its first frame, beside rows that need no model.
+
+    python benchmarks/people.py CLIP=POSES [CLIP=POSES ...] --output out/people
+
+CLIP is a video, or a folder of its frames, POSES its whole-body poses. Every clip is rendered from its first frame with
+the model's own defaults. Beside the model stand the first frame copied, the same warped by its key points, and the same
+transported as the model transports it (`signgen.models.transport`), before anything is generated. Frame 0, the source,
+does not count. LPIPS (AlexNet) needs its weights (docs/metrics.md); without them its column is left out. Writes the
+rows as folders of pictures, `people.json`, and a sheet a clip: a column per moment; pose, recording, then the rows.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from signgen.systems.fpdm.adaptation import write_clip
+
+from signgen.data import Corpus, DrivenClip, first_frame_protocol, open_corpus
+from signgen.errors import UserError
+from signgen.evaluation.baselines import copied, rendered, warped, write_row
+from signgen.evaluation.benchmark import score_row
+from signgen.io.model_location import model_folder
+from signgen.io.provenance import model_hash
+from signgen.metrics.lpips import lpips_network
+from signgen.models.first_frame import FirstFrame
+from signgen.models.pixels import to_frames, to_images
+from signgen.poses import draw_pose
+from signgen.poses.driving import driving_poses
+from signgen.rendering.render_to_file import load_pipeline
+from signgen.runtime.progress import track
+from signgen.video import open_video
+
+METRICS = ("ssim", "hand-ssim", "psnr")
+SHOWN = 6  # moments in a sheet
+
+
+def transported(clip: DrivenClip) -> Iterator[np.ndarray]:
+    """The first frame moved to each pose, as the model is shown it."""
+    keypoints = torch.from_numpy(clip.poses.scaled_to(clip.reference.size).keypoints)
+    image = to_images(torch.from_numpy(clip.first_frame)[None])
+    first = FirstFrame.of(image, keypoints[:1], torch.zeros_like(image))
+    return (to_frames(first.moved_to(points[None]).image)[0].numpy() for points in keypoints)
+
+
+def clip_corpus(clip: Path, poses: Path, folder: Path) -> Corpus:
+    """A clip and its poses as a corpus of one, its frames kept as pictures in `folder`."""
+    if not folder.is_dir():
+        with open_video(clip) as video:
+            frames = video.frames(range(len(video)))
+        found, _ = driving_poses(poses, frames[0], track)
+        write_clip(frames, found.scaled_to((frames.shape[2], frames.shape[1])), folder)
+    return open_corpus(folder)
+
+
+def sheet(corpus: Corpus, rows: Path, names: list[str]) -> Image.Image:
+    """Columns: moments. Rows: the pose, the recording, then every row in its order."""
+    (driven,) = first_frame_protocol(corpus)
+    width, height = driven.reference.size
+    columns = []
+    for index in np.linspace(1, len(driven.poses) - 1, SHOWN).round().astype(int):
+        column = [draw_pose(driven.poses.keypoints[index], height, width), driven.reference[int(index)]]
+        for name in names:
+            with open_video(rows / name / "clip") as made:
+                column.append(made[int(index)])
+        columns.append(np.concatenate(column))
+    return Image.fromarray(np.concatenate(columns, axis=1))
+
+
+def metrics() -> tuple[str, ...]:
+    """Those that can be computed here."""
+    try:
+        lpips_network("alex")
+    except UserError:
+        return METRICS
+    return (*METRICS, "lpips-alex")
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    """Render, score, print and write."""
+    folder = model_folder(arguments.model)
+    made_with = {"model_sha256": model_hash(folder)}
+    makers = {"copied": copied, "warped": warped, "transported": transported}
+    makers["model"] = rendered(load_pipeline(folder, "auto", torch.float32))
+    chosen = metrics()
+    record: dict[str, object] = {"model": arguments.model, **made_with, "clips": {}}
+    for pair in arguments.clips:
+        clip, _, poses = pair.partition("=")
+        name = f"{Path(clip).parent.name}-{Path(clip).stem}"
+        output = arguments.output / name
+        corpus = clip_corpus(Path(clip), Path(poses), output / "clip")
+        table, rows = Table(name, *chosen), {}
+        for row, maker in makers.items():
+            settings = made_with if row == "model" else {}
+            write_row(maker, corpus, output / "rows" / row, settings)
+            result = score_row(output / "rows" / row, corpus, chosen)
+            rows[row] = result.to_dict()
+            table.add_row(row, *(f"{result[metric]:.3f}" for metric in chosen))
+        Console().print(table)
+        record["clips"][name] = rows
+        sheet(corpus, output / "rows", list(makers)).save(output / "sheet.png")
+    (arguments.output / "people.json").write_text(json.dumps(record, indent=2, default=str) + "\n")
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", nargs="+", metavar="CLIP=POSES")
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--output", type=Path, default=Path("out/people"))
+    arguments = parser.parse_args()
+    try:
+        measure(arguments)
+    except UserError as error:
+        sys.exit(f"{error}")
+
+
+if __name__ == "__main__":
+    main()
