@@ -20,7 +20,6 @@ import torch
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from signgen.systems.fpdm.adaptation import write_clip
 
 from signgen.data import Corpus, DrivenClip, first_frame_protocol, open_corpus
 from signgen.errors import UserError
@@ -33,6 +32,7 @@ from signgen.models.first_frame import FirstFrame
 from signgen.models.pixels import to_frames, to_images
 from signgen.poses import draw_pose
 from signgen.poses.driving import driving_poses
+from signgen.rendering.adaptation import write_clip
 from signgen.rendering.render_to_file import load_pipeline
 from signgen.runtime.progress import track
 from signgen.video import open_video
