@@ -13,7 +13,8 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from signgen.models.transport import Transport, composed, enlarged
+from signgen.models.first_frame import MovedFrame
+from signgen.models.transport import enlarged
 
 LAYERS = 3  # body, left arm, right arm
 # generated, layers, transported - generated, shown arms and hidden, both pose maps
@@ -53,14 +54,13 @@ class Composition(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, generated: Tensor, layers: Tensor, moved: Transport, target: Tensor, source: Tensor) -> Composed:
-        """generated: (B, 3, H, W) and layers (B, 3, 3, H, W) in about [-1, 1]. target, source: pose maps (B, 3, H, W)
-        in [0, 1], the source's perhaps of one row."""
+    def forward(self, generated: Tensor, moved: MovedFrame, target: Tensor, source: Tensor) -> Composed:
+        """generated: (B, 3, H, W) in about [-1, 1]. moved: the transported source, of that size. target, source: pose
+        maps (B, 3, H, W) in [0, 1], the source's perhaps of one row."""
         height, width = generated.shape[-2:]
-        moved_image = composed(layers, moved)
-        maps = enlarged(torch.cat([moved.shown[:, 1:], moved.hidden], 1), (height, width))
+        maps = enlarged(torch.cat([moved.transport.shown[:, 1:], moved.transport.hidden], 1), (height, width))
         source = source.expand_as(target)
-        given = [generated, layers.flatten(1, 2), moved_image - generated, maps, target, source]
+        given = [generated, moved.layers.flatten(1, 2), moved.image - generated, maps, target, source]
         images = torch.cat([values.to(self.dtype) for values in given], 1)
         images = F.pad(images, (0, -width % 4, 0, -height % 4), mode="replicate")
         hidden = self.enter(F.pixel_unshuffle(images, 2))

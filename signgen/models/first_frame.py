@@ -8,7 +8,7 @@ from torch import Tensor
 
 from signgen.models.autoencoder import downscale
 from signgen.models.colour_autoencoder import ColourAutoencoder
-from signgen.models.transport import Transport, background, composed, cover, enlarged, layers, transport
+from signgen.models.transport import Transport, background, composed, cover, enlarged, layers, skin, transport
 
 REDUCED = 2  # the denoiser reads the transported image at half its resolution
 MAPS = 3  # left arm, right arm, hidden
@@ -40,12 +40,15 @@ class FirstFrame:
         size = (self.image.shape[-2], self.image.shape[-1])
         moved = transport(self.keypoints, keypoints, size)
         parts = layers(self.image, self.behind, moved, size)
-        return MovedFrame(moved, parts, composed(parts, moved))
+        # A hand that the source does not show has the colour of the face.
+        colour, found = skin(self.image, self.keypoints)
+        return MovedFrame(moved, parts, torch.lerp(composed(parts, moved), colour, found * enlarged(moved.bare, size)))
 
 
 @dataclass
 class MovedFrame:
-    """A transported first frame: its transport, its layers (B, 3, 3, H, W) and these composed, (B, 3, H, W)."""
+    """A transported first frame: its transport, its layers (B, 3, 3, H, W) and these composed, (B, 3, H, W), with hands
+    that the source does not show in the colour of the face."""
 
     transport: Transport
     layers: Tensor

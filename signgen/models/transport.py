@@ -17,7 +17,7 @@ from torch import Tensor
 
 SHOULDERS = (5, 6)
 FACE = slice(23, 91)
-JAW = (23, 39)  # its two ends, beside the ears
+NOSE, TIP, CHEEKS = slice(27, 31), 30, [3, 13]  # of the face: its bridge, where that ends, and the jaw beside it
 HANDS = (91, 112)
 ARMS = ((5, 7, 9), (6, 8, 10))  # shoulder, elbow, wrist
 FINGERS = tuple(
@@ -49,11 +49,13 @@ class Transport:
     shifts: (B, 6, h, w), from a place to where its colour lies in the source, x and y in shares of width and height,
     for the body, the left and the right arm; 0 where nothing moves. shown: (B, 3, h, w) in [0, 1], how much of each
     layer is at a place; the body's is 1 everywhere. hidden: (B, 1, h, w) in [0, 1], where the source shows nothing.
+    bare: (B, 1, h, w), where a hand is to be that the source does not show.
     """
 
     shifts: Tensor
     shown: Tensor
     hidden: Tensor
+    bare: Tensor
 
 
 def transport(source: Tensor, target: Tensor, size: tuple[int, int], stride: int = 4) -> Transport:
@@ -76,10 +78,13 @@ def transport(source: Tensor, target: Tensor, size: tuple[int, int], stride: int
     shown = torch.stack([torch.ones_like(arms[0][1]), *(amount for _, amount in arms)], 1).view(rows, 3, *shape[1:])
     own, needed = (cover(points, size, stride) for points in (source, target))
     left_behind = (sample(own, places) - needed).clamp(min=0).amax(1, keepdim=True)
-    lacking = (needed[:, :1] - shown[:, 1:].amax(1, keepdim=True)).clamp(min=0)
-    outside = ((places < 0) | (places > 1)).any(-1)[:, None] & (shown[:, 1:].amax(1, keepdim=True) < 0.5)
+    here = shown[:, 1:].amax(1, keepdim=True)
+    lacking = (needed[:, :1] - here).clamp(min=0)
+    outside = ((places < 0) | (places > 1)).any(-1)[:, None] & (here < 0.5)
+    hands = torch.stack([_coverage(target, _hand_bones(side), grid, unit) for side in range(2)], 1).amax(1)
+    bare = (hands.view(rows, 1, *shape[1:]) - here).clamp(min=0)
     hidden = torch.stack([left_behind, lacking, outside.float()]).amax(0)
-    return Transport(shifts, shown, hidden)
+    return Transport(shifts, shown, hidden, bare)
 
 
 def cover(points: Tensor, size: tuple[int, int], stride: int = 4) -> Tensor:
@@ -123,6 +128,19 @@ def composed(layers: Tensor, moved: Transport) -> Tensor:
     share = arms / arms.sum(1, keepdim=True).clamp(min=1e-4)
     arm = (layers[:, 1:] * share.unsqueeze(2)).sum(1)
     return torch.lerp(layers[:, 0], arm, arms.amax(1, keepdim=True))
+
+
+def skin(images: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The median colour (B, 3, 1, 1) of nose and cheeks, of images (B, 3, H, W) with key points (B, 133, 3) in
+    their pixels; and whether there is a face (B, 1, 1, 1), 1 or 0."""
+    height, width = images.shape[-2:]
+    face = points[:, FACE]
+    nose, tip = face[:, NOSE], face[:, TIP : TIP + 1]
+    cheeks = (face[:, CHEEKS] + tip) / 2
+    places = torch.cat([nose, cheeks], 1)[..., :2]
+    colours = sample(images, ((places + 0.5) / places.new_tensor([width, height])).unsqueeze(1))
+    found = (nose[..., 2] > 0).all(1) & (face[:, CHEEKS, 2] > 0).all(1)
+    return colours.median(-1, keepdim=True).values, found.view(-1, 1, 1, 1).to(images.dtype)
 
 
 def background(images: Tensor, covered: Tensor) -> Tensor:
@@ -173,9 +191,15 @@ def _unit(points: Tensor, width: int) -> Tensor:
 def _arm_bones(side: int) -> tuple[Tensor, Tensor]:
     """Bones (P, 2) of an arm and its hand as indices of key points, and their half widths (P,)."""
     shoulder, elbow, wrist = ARMS[side]
-    hand = [(HANDS[side] + a, HANDS[side] + b) for a, b in FINGERS]
-    widths = [PALM if start == 0 else FINGER for start, _ in FINGERS]
-    return torch.tensor([(shoulder, elbow), (elbow, wrist), *hand]), torch.tensor([UPPER_ARM, FOREARM, *widths])
+    hand, widths = _hand_bones(side)
+    arm = torch.tensor([(shoulder, elbow), (elbow, wrist)])
+    return torch.cat([arm, hand]), torch.cat([torch.tensor([UPPER_ARM, FOREARM]), widths])
+
+
+def _hand_bones(side: int) -> tuple[Tensor, Tensor]:
+    """Bones (P, 2) of a hand and their half widths (P,)."""
+    bones = torch.tensor(FINGERS)
+    return bones + HANDS[side], torch.where(bones[:, 0] == 0, PALM, FINGER)
 
 
 def _bones(points: Tensor, bones: Tensor) -> tuple[Tensor, Tensor, Tensor]:

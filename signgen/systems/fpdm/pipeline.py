@@ -206,7 +206,7 @@ class FPDMPipeline(SignerPipeline):
         if source.first is None or moved is None or source.canvas is None:
             return generated
         pose_map = to_drawings(resize(self._on_device(poses.drawings), size))
-        made = self.composition(generated, moved.layers, moved.transport, pose_map, source.first.pose_map)
+        made = self.composition(generated, moved, pose_map, source.first.pose_map)
         image, behind = source.canvas
         if image is source.first.image:
             return made.over(moved.layers)

@@ -71,7 +71,7 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
     composing = 0.0
     if moved is not None:
         maps = to_drawings(drawings), source.first.pose_map
-        composing = count_flops(lambda: pipeline.composition(images, moved.layers, moved.transport, *maps))
+        composing = count_flops(lambda: pipeline.composition(images, moved, *maps))
     return PipelineFlops(
         parts={"source_encoder": encoder, "fusion": embedding, "unet": keys + call, "vae": decoding},
         video={

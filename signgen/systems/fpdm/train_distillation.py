@@ -205,7 +205,7 @@ class DistillationObjective(Objective):
         they are used; and which share of the composed image they are."""
         maps = to_drawings(batch["pose"]), to_drawings(batch["source_pose"])
         uneven = with_colour_errors(images, batch["uniform"])
-        made = self.composition(uneven, moved.layers, moved.transport, *maps)
+        made = self.composition(uneven, moved, *maps)
         used = made.weights[:, -1:].detach()
         need = F.interpolate(weights, size=self.size) * (used + LEAST_NEED)
         errors = need * (images - to_images(batch["target"])).abs()
