@@ -86,6 +86,34 @@ def tiny_from_source(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
 
 
 @pytest.fixture(scope="session")
+def tiny_from_transport(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
+    """A student of test size that starts from the transported source, with random weights."""
+    from diffusers import DDIMScheduler
+
+    from signgen.models.colour_autoencoder import ColourAutoencoder
+    from signgen.models.first_frame import known_channels
+    from signgen.models.unet import refitted
+    from signgen.systems.fpdm.pipeline import FPDMPipeline
+    from signgen.systems.fpdm.presets import preset
+
+    torch.manual_seed(1)
+    sizes, parts = preset("tiny"), dict(tiny_pipeline.components)
+    vae = ColourAutoencoder(**sizes.autoencoder)
+    composition = sizes.build_composition()
+    torch.nn.init.normal_(composition.leave.weight, std=0.1)
+    unet = refitted(parts["unet"], vae.config.latent_channels, known_channels(vae))
+    torch.nn.init.normal_(unet.unet.conv_out.weight, std=0.1)
+    scheduler = DDIMScheduler.from_config(parts["scheduler"].config, prediction_type="sample")
+    return FPDMPipeline(
+        **parts | {"vae": vae, "unet": unet, "composition": composition, "scheduler": scheduler},
+        picture_size=sizes.picture_size,
+        source_size=sizes.source_size,
+        sampling={"steps": 1, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "signer"},
+        start="transport",
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny_pcdm() -> "PCDMPipeline":
     """PCDMs at their test size with random weights, none of them zero."""
     from signgen.systems.pcdm.pipeline import PCDMPipeline

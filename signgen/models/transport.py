@@ -77,7 +77,10 @@ def transport(source: Tensor, target: Tensor, size: tuple[int, int], stride: int
     places = ((body + 0.5) / edge).view(*shape, 2)
     shown = torch.stack([torch.ones_like(arms[0][1]), *(amount for _, amount in arms)], 1).view(rows, 3, *shape[1:])
     own, needed = (cover(points, size, stride) for points in (source, target))
-    left_behind = (sample(own, places) - needed).clamp(min=0).amax(1, keepdim=True)
+    # The grid's own coordinates: exactly nothing is left behind where nothing moves.
+    on_grid = body / (edge - 1) * 2 - 1
+    there = F.grid_sample(own, on_grid.view(*shape, 2), padding_mode="border", align_corners=True)
+    left_behind = (there - needed).clamp(min=0).amax(1, keepdim=True)
     here = shown[:, 1:].amax(1, keepdim=True)
     lacking = (needed[:, :1] - here).clamp(min=0)
     outside = ((places < 0) | (places > 1)).any(-1)[:, None] & (here < 0.5)

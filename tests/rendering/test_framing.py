@@ -67,3 +67,49 @@ def test_poses_of_another_picture_are_scaled_to_this_one() -> None:
 def test_an_unknown_fit_is_named() -> None:
     with pytest.raises(UserError, match="unknown fit 'stretch'"):
         frame_picture(picture(8, 8), poses(4, 4, (8, 8)), (8, 8), "stretch")
+
+
+def upright(x: float, y: float, shoulders: float, size: tuple[int, int], arms: float = 1.0) -> PoseSequence:
+    """A signer whose shoulders are `shoulders` pixels wide about (x, y), wrists `arms` shoulder widths to the sides."""
+    keypoints = np.zeros((2, 133, 3), np.float32)
+    for index, (dx, dy) in {0: (0, -0.6), 5: (0.5, 0), 6: (-0.5, 0), 9: (arms, 0.4), 10: (-arms, 0.4)}.items():
+        keypoints[:, index] = (x + dx * shoulders, y + dy * shoulders, 1)
+    return PoseSequence(keypoints, size, 25.0, "coco-wholebody-133")
+
+
+@pytest.mark.parametrize("scale", [1, 3, 8])
+def test_a_signer_is_as_large_as_the_model_knows_them_whatever_the_picture(scale: int) -> None:
+    sequence = upright(100 * scale, 120 * scale, 40 * scale, (400 * scale, 300 * scale), arms=0.8)
+    framing = frame_picture(picture(300 * scale, 400 * scale), sequence, (260, 210), "signer")
+    shown = framing.poses_to_model(sequence).keypoints[0]
+    assert shown[5, 0] - shown[6, 0] == pytest.approx(0.45 * 210, rel=0.03)
+    assert shown[[0, 5, 6, 9, 10], 0].min() > 0
+    assert shown[[0, 5, 6, 9, 10], 0].max() < 210
+
+
+def test_wide_arms_are_inside_the_window() -> None:
+    sequence = upright(200, 150, 40, (400, 300), arms=3.0)
+    framing = frame_picture(picture(300, 400), sequence, (260, 210), "signer")
+    shown = framing.poses_to_model(sequence).keypoints[0]
+    assert shown[10, 0] > 0
+    assert shown[9, 0] < 210
+
+
+def test_a_window_may_reach_beyond_the_picture_and_comes_back() -> None:
+    sequence = upright(60, 60, 60, (120, 100))
+    frame = picture(100, 120)
+    framing = frame_picture(frame, sequence, (260, 210), "signer")
+    _, _, width, height = framing.window
+    assert width > 120 or height > 100
+    assert framing.canvas(frame).shape == (height, width, 3)
+    assert np.array_equal(framing.to_picture(frame, framing.canvas(frame)), frame)
+
+
+def test_legs_and_points_outside_need_no_room() -> None:
+    sequence = upright(200, 150, 40, (400, 600))
+    with_legs = sequence.keypoints.copy()
+    with_legs[:, 15:17] = (200, 590, 1)
+    with_legs[:, 7] = (900, 160, 1)
+    other = PoseSequence(with_legs, (400, 600), 25.0, "coco-wholebody-133")
+    windows = [frame_picture(picture(600, 400), each, (260, 210), "signer").window for each in (sequence, other)]
+    assert windows[0][2:] == windows[1][2:]

@@ -11,6 +11,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 
 from signgen.errors import UserError
 from signgen.models.autoencoder import encode
+from signgen.models.composition import Composed
 from signgen.models.pixels import to_images
 from signgen.poses import PoseSequence
 from signgen.rendering.generator import render
@@ -150,3 +151,48 @@ def test_what_cannot_be_rendered_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         render(tiny_pipeline, frame, poses)
+
+
+def test_a_model_that_moves_the_first_frame_needs_its_pose(tiny_from_transport: FPDMPipeline) -> None:
+    with pytest.raises(UserError, match="needs the pose of the signer in the first frame"):
+        render(tiny_from_transport, signer(52, 42), movement(2, 42, 52))
+
+
+def body(frames: int, width: int, height: int) -> PoseSequence:
+    """A signer in the middle whose left wrist moves."""
+    keypoints = np.zeros((frames, 133, 3), np.float32)
+    shares = {0: (0.5, 0.3), 5: (0.65, 0.5), 6: (0.35, 0.5), 7: (0.7, 0.7), 8: (0.3, 0.7), 10: (0.35, 0.85)}
+    for index, (x, y) in shares.items():
+        keypoints[:, index] = (x * width, y * height, 1)
+    keypoints[:, 9, 0] = np.linspace(0.5, 0.7, frames) * width
+    keypoints[:, 9, 1:] = (0.6 * height, 1)
+    return PoseSequence(keypoints, (width, height), 25.0, "coco-wholebody-133")
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_such_a_model_copies_the_frame_at_its_own_resolution(
+    tiny_from_transport: FPDMPipeline, batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poses, frame = body(4, 420, 520), signer(520, 420)  # noise at ten times the model's size
+    plain = tiny_from_transport.composition.forward
+
+    def copying(generated: torch.Tensor, *rest: object) -> Composed:
+        made = plain(generated, *rest)
+        weights = torch.zeros_like(made.weights)
+        weights[:, 0] = 1
+        return Composed(weights, made.generated)
+
+    monkeypatch.setattr(tiny_from_transport.composition, "forward", copying)
+    frames = list(render(tiny_from_transport, frame, poses, source_pose=poses[:1], batch_size=batch_size))
+    assert np.abs(frames[0].astype(int) - frame).max() <= 1  # every pixel of the first frame, from its own pose
+    assert all(made.shape == frame.shape for made in frames)
+
+
+def test_batches_change_nothing_of_a_composed_video(tiny_from_transport: FPDMPipeline) -> None:
+    poses, frame = body(5, 84, 104), signer(104, 84)
+    one, three = (
+        np.stack(list(render(tiny_from_transport, frame, poses, source_pose=poses[:1], batch_size=size)))
+        for size in (1, 3)
+    )
+    assert np.abs(one.astype(int) - three).max() <= 1
+    assert any(not np.array_equal(a, b) for a, b in itertools.pairwise(one))

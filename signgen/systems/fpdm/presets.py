@@ -163,6 +163,7 @@ TINY = Preset(
         "pose_channels": (4, 4, 8, 8),
         "dropout": 0.0,
     },
+    composition={"channels": 4, "deep_channels": 8, "groups": 4},
     scheduler=ZERO_SNR_SCHEDULE,
     sampling={"steps": 4, "solver": "ddim", "guidance_source": 2.0, "guidance_fusion": 2.0, "fit": "crop"},
 )

@@ -80,9 +80,10 @@ def freeze_unread(encoder: SourceEncoder) -> None:
 
 def sampled_pictures(pipeline: FPDMPipeline, batch: Batch, noise: Tensor) -> np.ndarray:
     """Source, pose, target and what the pipeline makes of noise (B, C, h, w), by its defaults: a column per sample."""
+    own = PoseInputs(batch["source_pose"], keypoints=batch["source_keypoints"]) if "source_pose" in batch else None
     images = pipeline.generate(
-        pipeline.encode_source(batch["source"]),
-        PoseInputs(batch["pose"]),
+        pipeline.encode_source(batch["source"], own),
+        PoseInputs(batch["pose"], keypoints=batch["keypoints"]),
         noise,
         size=(batch["target"].shape[1], batch["target"].shape[2]),
         **pipeline.sampling_options(),

@@ -8,7 +8,7 @@ from signgen.data import PairDataset, open_corpus
 from signgen.errors import UserError
 from signgen.models.pose_inputs import PoseInputs
 from signgen.systems.fpdm.pipeline import FPDMPipeline
-from signgen.systems.fpdm.train_distillation import DistillationObjective
+from signgen.systems.fpdm.train_distillation import DistillationObjective, patches
 from signgen.systems.trainings import load_settings
 from signgen.training.objective import Batch
 from tests.tiny_training import CONFIGS, TrainTiny, losses
@@ -27,7 +27,14 @@ def objective_of(teacher: Path, *overrides: str) -> DistillationObjective:
 
 def batch_of(corpus: Path, objective: DistillationObjective, count: int) -> Batch:
     clips = open_corpus([str(corpus)], "train")
-    dataset = PairDataset(clips, objective.size, count, seed=99, noise_shape=(objective.noise_count,))
+    dataset = PairDataset(
+        clips,
+        objective.size,
+        count,
+        seed=99,
+        noise_shape=(objective.noise_count,),
+        source_pose=objective.source_pose,
+    )
     return default_collate([dataset[n] for n in range(count)])
 
 
@@ -98,6 +105,75 @@ def test_a_teacher_keeps_its_own_start(teacher: Path, small_corpus: Path, tmp_pa
     assert torch.equal(first["imitation"][1], other["imitation"][1])  # of the source, not of the noise
 
 
+TRANSPORT = (
+    "start=transport",
+    "student_steps=1",
+    "imitation=0",
+    "target=0.2",
+    "pictures=1",
+    "ssim=0.3",
+    "generated=0.7",
+)
+
+
+def test_a_student_that_starts_from_transport_is_trained_as_it_is_used(
+    tiny_from_transport: FPDMPipeline, small_corpus: Path, tmp_path: Path
+) -> None:
+    tiny_from_transport.save_pretrained(tmp_path / "teacher")
+    objective = objective_of(tmp_path / "teacher", *TRANSPORT).eval()
+    batch = batch_of(small_corpus, objective, 2)
+    objective.save(tmp_path / "student")
+    student = FPDMPipeline.from_pretrained(tmp_path / "student")
+    assert student.config.start == "transport"
+    own = PoseInputs(batch["source_pose"], keypoints=batch["source_keypoints"])
+    poses = PoseInputs(batch["pose"], keypoints=batch["keypoints"])
+    source, noise = student.encode_source(batch["source"], own), torch.zeros(2, *objective.latent_shape)
+    with torch.no_grad():
+        moved = objective.moved(batch)
+        drafts = objective.drafts(batch, noise, moved)
+    options = {"size": objective.size, **student.sampling_options()}
+    used = student.generate_latents(source, poses, noise, moved=source.first.moved_to(batch["keypoints"]), **options)
+    torch.testing.assert_close(drafts[-1], used, atol=1e-5, rtol=1e-4)
+    assert student.generate(source, poses, noise, **options).shape == (2, 3, *objective.size)
+    assert objective.sample(batch) is not None
+
+
+def test_a_teacher_that_does_not_move_the_source_is_fitted_anew(
+    train_tiny: TrainTiny, tiny_from_transport: FPDMPipeline, teacher: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="needs an autoencoder that keeps colours"):
+        objective_of(teacher, *TRANSPORT)
+    tiny_from_transport.vae.save_pretrained(tmp_path / "vae")
+    options = (*TRANSPORT, f"teacher={teacher}", f"autoencoder={tmp_path / 'vae'}", "steps=12", "optimizer.warmup=0")
+    numbers = train_tiny("distill", tmp_path / "run", *options, "optimizer.learning_rate=3e-3")
+    assert set(numbers[1]) >= {"loss", "target", "generated", "used", "l1", "ssim"}
+    assert numbers[12]["loss"] < numbers[1]["loss"]
+    made = FPDMPipeline.from_pretrained(tmp_path / "run" / "model")
+    assert made.composition is not None
+    assert made.unet.config.residual
+
+
+def test_gradients_reach_denoiser_and_composition(
+    tiny_from_transport: FPDMPipeline, small_corpus: Path, tmp_path: Path
+) -> None:
+    tiny_from_transport.save_pretrained(tmp_path / "teacher")
+    objective = objective_of(tmp_path / "teacher", *TRANSPORT)
+    objective.freeze()
+    objective.train()
+    objective(batch_of(small_corpus, objective, 2))["loss"].backward()
+    assert set(objective.trainable()) == {"unet", "source_encoder", "composition"}
+    assert objective.unet.unet.conv_in.weight.grad.abs().max() > 0
+    assert objective.composition.enter.weight.grad.abs().max() > 0
+    assert all(parameter.grad is None for parameter in objective.vae.parameters())
+
+
+def test_patches_lie_about_their_centres_and_inside() -> None:
+    images = torch.arange(2 * 100 * 90.0).view(2, 1, 100, 90)
+    cut = patches(images, torch.tensor([[45.0, 50.0], [0.0, 200.0]]), 20)
+    assert torch.equal(cut[0], images[0, :, 40:60, 35:55])
+    assert torch.equal(cut[1], images[1, :, 80:, :20])
+
+
 def test_without_imitation_the_teacher_is_not_kept(teacher: Path) -> None:
     objective = objective_of(teacher, "imitation=0", "target=1")
     assert not len(objective.teacher)
@@ -114,6 +190,8 @@ def test_without_imitation_the_teacher_is_not_kept(teacher: Path) -> None:
         ("teacher_solver=ddpm", "teacher_solver is 'ddpm'; choose one of ddim, dpm\\+\\+, unipc"),
         ("imitation=0", "not all 0"),
         ("target=-1", "not negative"),
+        ("start=transport", "imitation must be 0"),
+        ("autoencoder=here", "autoencoder is for students that start from transport"),
     ],
 )
 def test_settings_are_checked(override: str, message: str) -> None:
