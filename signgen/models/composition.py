@@ -17,6 +17,7 @@ from signgen.models.first_frame import MovedFrame
 from signgen.models.transport import enlarged
 
 LAYERS = 3  # body, left arm, right arm
+NOTHING = 0.03  # weights up to this are none: what is transported is then an exact copy
 # generated, layers, transported - generated, shown arms and hidden, both pose maps
 INPUTS = 3 + 3 * LAYERS + 3 + LAYERS + 6
 
@@ -68,7 +69,8 @@ class Composition(ModelMixin, ConfigMixin):
         output = self.leave(F.silu(self.fine(hidden + F.pixel_shuffle(deep, 2))))
         output = F.pixel_shuffle(output, 2)[..., :height, :width].float()
         scores, correction = output.split([LAYERS + 1, 3], dim=1)
-        return Composed(torch.softmax(scores + _prior(maps), dim=1), generated.float() + correction)
+        weights = (torch.softmax(scores + _prior(maps), dim=1) - NOTHING).clamp(min=0)
+        return Composed(weights / weights.sum(1, keepdim=True), generated.float() + correction)
 
 
 def _prior(maps: Tensor) -> Tensor:

