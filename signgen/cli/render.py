@@ -122,11 +122,15 @@ def render(
     noise_prior: Annotated[
         bool, typer.Option("--noise-prior", help="Start from FRAME, noised, where the model's schedule allows it.")
     ] = False,
+    count_flops: Annotated[
+        bool,
+        typer.Option("--count-flops", help="Also report the share of the machine's arithmetic (seconds more)."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Render the signer of FRAME making the movements of POSES, as an MP4.
 
-    Where steps, solver, guidance or fit are not given, the model's own are used.
+    Steps, solver, guidance and fit are the model's own where they are not given.
     """
     from signgen.io.model_location import model_folder
     from signgen.poses.driving import ESTIMATE, driving_poses, pose_in_picture
@@ -147,6 +151,7 @@ def render(
         estimator=estimator,
         pose_size=parse_size(pose_size, "--pose-size"),
         person=person,
+        device=device,
     )
     driving = None if side_by_side is None else open_video(side_by_side)
 
@@ -158,7 +163,7 @@ def render(
 
     own_pose = None
     if pipeline_class(folder).needs_source_pose:
-        own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator)
+        own_pose = pose_in_picture(source_pose or align or ESTIMATE, picture, estimator, device)
     result = render_to_file(
         output_picture(picture, largest),
         sequence,
@@ -192,6 +197,7 @@ def render(
         fit=fit,
         lock_background=lock_background,
         noise_prior=noise_prior,
+        count_flops=count_flops,
     )
     report(result, as_json, describe(result))
 
@@ -215,7 +221,7 @@ def check_output(output: Path, inputs: list[Path | None]) -> None:
 
 
 def frame_range(text: str, option: str = "--frames") -> slice:
-    """Parse A:B to a slice. Raises UserError, which names the option, for anything else."""
+    """A:B as a slice. Raises UserError for anything else, naming the option."""
     match = re.fullmatch(r"(-?\d{1,9})?:(-?\d{1,9})?", text)
     if not match:
         raise UserError(f"{option} {text}: expected A:B, such as 10:50, :50 or 10:")

@@ -1,4 +1,4 @@
-"""Output that appears under its final name only when it is complete: written beside it, then renamed."""
+"""Output that appears under its final name only when it is complete: written beside it, flushed, then renamed."""
 
 import errno
 import json
@@ -29,7 +29,9 @@ def atomic_path(final: Path) -> Iterator[Path]:
     with _workspace(final) as workspace:
         temporary = workspace / final.name
         yield temporary
+        _flush(temporary)
         os.replace(temporary, final)
+        _flush(final.parent)
 
 
 @contextmanager
@@ -49,9 +51,25 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         temporary = workspace / final.name
         temporary.mkdir()
         yield temporary
+        for path in (*temporary.rglob("*"), temporary):
+            _flush(path)
         if final.exists():  # no portable call swaps two folders: between these two renames, nothing is lost
             os.replace(final, workspace / f"{final.name}.old")
         os.replace(temporary, final)
+        _flush(final.parent)
+
+
+def _flush(path: Path) -> None:
+    """Have a file, or a folder's list of names, written to the disk: a file that is renamed before that may be empty
+    after a power cut."""
+    posix = os.name == "posix"
+    if path.is_dir() and not posix:  # Windows opens no folders, and flushes only what is open to be written
+        return
+    handle = os.open(path, os.O_RDONLY if posix else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_folder
 from signgen.io.model_card import adapted_card, write_card
-from signgen.io.model_location import model_folder
+from signgen.io.model_location import model_folder, model_name
 from signgen.poses import PoseSequence, write_poses
 from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.systems.fpdm.pipeline import FPDMPipeline
@@ -115,7 +115,7 @@ def adapt(
         f"{effort.decoder} steps of the decoder and {effort.denoiser} of the denoiser, {effort.batch_size} frames each"
     )
     with atomic_folder(output) as unfinished:
-        card = adapted_card(name=output.name, model=Path(model).name, frames=len(frames), training=training)
+        card = adapted_card(name=output.name, model=model_name(model), frames=len(frames), training=training)
         write_card(unfinished, card)
         assemble(denoiser.folder / "model", decoder.folder / "model", unfinished)
     shutil.rmtree(work)

@@ -83,3 +83,28 @@ def fail_to_make_folders(monkeypatch: pytest.MonkeyPatch, failure: OSError) -> N
         raise failure
 
     monkeypatch.setattr("tempfile.mkdtemp", fail)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="tells files by /proc")
+def test_what_is_renamed_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def flush(handle: int) -> None:
+        done.append(Path(f"/proc/self/fd/{handle}").resolve().name)
+        fsync(handle)
+
+    def rename(*paths: Path) -> None:
+        done.append("rename")
+        replace(*paths)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", rename)
+    with atomic_path(tmp_path / "a.txt") as temporary:
+        temporary.write_text("a")
+    assert done == ["a.txt", "rename", tmp_path.name]
+    done.clear()
+    with atomic_folder(tmp_path / "folder") as temporary:
+        (temporary / "part").mkdir()
+        (temporary / "part" / "b.txt").write_text("b")
+    assert done == ["part", "b.txt", "folder", "rename", tmp_path.name]

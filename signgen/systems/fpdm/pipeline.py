@@ -20,6 +20,7 @@ from signgen.models.pixels import resize, to_drawings, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.sizes import SourceEncoder
 from signgen.models.unet import ConditionalUNet
+from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.sampling.denoiser import Conditions, DeepCache, denoise, guided_denoiser
 from signgen.sampling.guidance import Branch
 from signgen.sampling.noise import frame_noise
@@ -76,6 +77,7 @@ class FPDMPipeline(SignerPipeline):
         sampling: dict[str, Any] | None = None,
         embedding: str = "fusion",
         start: str = "noise",
+        skeleton: str = COCO_WHOLEBODY,
     ) -> None:
         super().__init__()
         self.register_modules(vae=vae, source_encoder=source_encoder, fusion=fusion, unet=unet, scheduler=scheduler)
@@ -85,6 +87,7 @@ class FPDMPipeline(SignerPipeline):
             sampling=sampling or {},
             embedding=embedding,
             start=start,
+            skeleton=skeleton,
         )
         for module in (vae, source_encoder, fusion, unet):
             module.eval()
