@@ -101,6 +101,7 @@ class DistillationObjective(Objective):
             for name, part in (("unet", teacher.unet), ("source_encoder", teacher.source_encoder))
         )
         self.teacher = nn.ModuleDict({name: getattr(teacher, name) for name in own} if settings.imitation else {})
+        self.expect_skeleton(settings.teacher, teacher.config.skeleton)
         self.teacher_scheduler, self.teacher_start = teacher.scheduler, teacher.config.start
         # Few steps lead from pure noise to the data, whatever the teacher's do.
         with torch.device("cpu"):
@@ -210,6 +211,7 @@ class DistillationObjective(Objective):
             },
             embedding=self.embedding,
             start=start or self.settings.start,
+            skeleton=self.skeleton,
         )
 
     @torch.no_grad()

@@ -55,8 +55,8 @@ def make_coarse(settings: RefineSettings, progress: Progress = lambda blocks, to
         keypoints = np.stack([packed.frame(clip, frame) for clip, frame in places])
         return pose_inputs(PoseSequence(keypoints, size[::-1], 1.0, packed.skeleton), size)
 
-    starts = range(0, len(missing), settings.batch_size)
-    blocks = [range(start, min(start + settings.batch_size, len(missing))) for start in starts]
+    batch = settings.device_batch or settings.batch_size
+    blocks = [range(start, min(start + batch, len(missing))) for start in range(0, len(missing), batch)]
     for block in progress(blocks, len(blocks), "Making coarse pictures"):
         numbers = [missing[place] for place in block]
         chosen = [triples[number] for number in numbers]
