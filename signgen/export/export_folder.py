@@ -1,4 +1,4 @@
-"""Stores rendered clips. The files are written first and the manifest's row last, so a clip with a row is complete."""
+"""Rendered clips on disk: files first, then the manifest's row, so that a clip with a row is complete."""
 
 import json
 import shutil
@@ -40,8 +40,7 @@ class ExportFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Lock the folder, and remove incomplete files that a killed export left. Raises UserError if another export is
-        running."""
+        """Keep other exports out, and remove what a killed one left half-written. UserError if one is running."""
         self.root.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.root / ".lock", timeout=0):
@@ -52,7 +51,7 @@ class ExportFolder:
             raise UserError(f"{self.root}: another export is writing there") from error
 
     def is_done(self, job: Job) -> bool:
-        """Whether a clip is complete. A clip that failed is not: the cause may have been removed since."""
+        """Whether a clip is complete. One that failed is not: what it failed on may have been mended."""
         return self._row_path(job).exists() and self.row(job)["status"] != "failed"
 
     def row(self, job: Job) -> Row:
@@ -72,7 +71,7 @@ class ExportFolder:
         return self.root / "poses" / self.split / f"{name}.npz"
 
     def add(self, job: Job, order: JobInputs, rendered: Rendered) -> None:
-        """Write a rendered clip and its row. Of a clip that is dropped, only the row is written."""
+        """Write a rendered clip and its row. A clip that is dropped has a row alone."""
         if rendered.error:
             self.add_failed(job, rendered.error)
             return

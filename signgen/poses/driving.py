@@ -47,6 +47,7 @@ def driving_poses(
     estimator: str = "mediapipe",
     pose_size: tuple[int, int] | None = None,
     person: str | None = None,
+    device: str = "cpu",
 ) -> tuple[PoseSequence, Moments]:
     """The poses of a pose file or a video (or a folder of its frames), ready to drive the signer of `picture`.
 
@@ -54,15 +55,16 @@ def driving_poses(
 
     picture: uint8 (H, W, 3). frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short
     gaps are filled first. align_to: a pose file whose first frame is the pose in `picture`, or `ESTIMATE` to estimate
-    it. estimator: of poses in videos and pictures. pose_size: (width, height) of the picture that a pose file is of,
-    whatever it says; without either, that of `picture`. person: which of several (`signgen.poses.people.choose`); for a
-    video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything that cannot be read, found or fitted.
+    it. estimator: of poses in videos and pictures, on `device` where it can choose. pose_size: (width, height) of the
+    picture that a pose file is of, whatever it says; without either, that of `picture`. person: which of several
+    (`signgen.poses.people.choose`); for a video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything
+    that cannot be read, found or fitted.
     """
     size = (picture.shape[1], picture.shape[0])
     estimated = holds_video(path) or (holds_pictures(path) and not holds_drawings(path))
     if estimated:
         box = None if person is None else parse_box(person)
-        with open_video(path) as video, ESTIMATORS[estimator]() as estimate:
+        with open_video(path) as video, ESTIMATORS[estimator](device=device) as estimate:
             poses = extract_poses(video, estimate, box, progress=progress)
     else:
         poses = read_poses(path, size=size, fps=fps, pose_size=pose_size, person=person)
@@ -74,13 +76,13 @@ def driving_poses(
     if smooth is not None:
         poses = SMOOTHERS[smooth](fill_gaps(poses))
     if align_to is not None:
-        poses = align(poses, pose_in_picture(align_to, picture, estimator))
+        poses = align(poses, pose_in_picture(align_to, picture, estimator, device))
     return poses, Moments(len(whole), whole.fps, frames.indices(len(whole))[0], whole.fps / poses.fps)
 
 
-def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe") -> PoseSequence:
+def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe", device: str = "cpu") -> PoseSequence:
     """The pose of the signer in `picture`, uint8 (H, W, 3): the first of a pose file, or, for `ESTIMATE`, estimated."""
     if path == ESTIMATE:
-        with ESTIMATORS[estimator]() as estimate:
+        with ESTIMATORS[estimator](device=device) as estimate:
             return estimate_picture(picture, estimate)
     return read_poses(path, size=(picture.shape[1], picture.shape[0]))[:1]
