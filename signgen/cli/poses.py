@@ -130,7 +130,7 @@ def smooth(
     fps: Fps = None,
     as_json: Json = False,
 ) -> None:
-    """Fill short gaps and smooth the movement."""
+    """Fill short gaps and steady the points."""
     import signgen.poses as library
     from signgen.poses.smoothing import SMOOTHERS
 
