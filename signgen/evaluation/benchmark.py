@@ -28,7 +28,7 @@ from signgen.evaluation.benchmark_settings import PUBLISHED_FRAMES, BenchmarkSet
 from signgen.evaluation.pairing import find_clips
 from signgen.evaluation.report import Comparison
 from signgen.evaluation.tables import PublishedRow, read_published, table_cells
-from signgen.io.atomic_files import atomic_path
+from signgen.io.atomic_files import atomic_path, locked_folder
 from signgen.io.config import to_yaml
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
@@ -119,6 +119,11 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
     progress: wraps the clips of each row, given their number and what happens to them. Raises UserError for a corpus,
     model or table that cannot be used.
     """
+    with locked_folder(Path(settings.output)):
+        return _benchmark(settings, progress)
+
+
+def _benchmark(settings: BenchmarkSettings, progress: Progress) -> Benchmark:
     published = read_published(Path(settings.paper.table)) if settings.paper.table else []
     corpus = open_clips(settings)
     poses, output = CorpusPoses(corpus), Path(settings.output)

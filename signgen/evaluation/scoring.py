@@ -5,6 +5,7 @@ Pair clips, score them, add up. Memory does not grow with the number of clips.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from itertools import tee
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from signgen.evaluation.metric_files import PACKAGED, MetricFiles
 from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pair_clips
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
 from signgen.evaluation.stored_scores import StoredRows
+from signgen.io.atomic_files import locked_folder
 from signgen.metrics import DEFAULT_METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.runtime.worker_pool import AHEAD, in_order, processes
@@ -81,21 +83,22 @@ def evaluate_pairs(
     More need a script whose main module can be imported.
     """
     scorer = ClipScorer(metrics, poses is not None, protocol, device, files)
-    stored = None if rows is None else StoredRows(rows, _settings(scorer, files))
-    tasks = (_task(pair, poses, scorer, stored, len(pairing.pairs) == 1) for pair in pairing.pairs)
     clips, unscored = [], {}
-    for result in progress(_results(scorer, tasks, workers), len(pairing.pairs)):
-        pair = result.task.pair
-        if result.scores is None:
-            unscored[pair.name] = result.problem
-            continue
-        if stored and result.task.known is None:
-            stored.add(pair, result.task.keypoints, result.scores)
-        for name, chunks in result.features.items():
-            metric = scorer.of_sets[name]
-            for chunk in chunks:
-                metric.observe(*(torch.from_numpy(features).to(metric.device) for features in chunk))
-        clips.append(result.scores)
+    with nullcontext() if rows is None else locked_folder(rows):
+        stored = None if rows is None else StoredRows(rows, _settings(scorer, files))
+        tasks = (_task(pair, poses, scorer, stored, len(pairing.pairs) == 1) for pair in pairing.pairs)
+        for result in progress(_results(scorer, tasks, workers), len(pairing.pairs)):
+            pair = result.task.pair
+            if result.scores is None:
+                unscored[pair.name] = result.problem
+                continue
+            if stored and result.task.known is None:
+                stored.add(pair, result.task.keypoints, result.scores)
+            for name, chunks in result.features.items():
+                metric = scorer.of_sets[name]
+                for chunk in chunks:
+                    metric.observe(*(torch.from_numpy(features).to(metric.device) for features in chunk))
+            clips.append(result.scores)
     if not clips:
         raise UserError(next(iter(unscored.values())))
     chosen = list(scorer.metrics.values())

@@ -99,26 +99,27 @@ def render_to_file(
         with overlapped(write) as hand_over:
             for numbered in enumerate(progress(frames, len(poses), "Rendering")):
                 hand_over(numbered)
-    seconds = time.monotonic() - start
-    record = {
-        **{name: str(value) for name, value in inputs.items() if value is not None},
-        "output": str(output),
-        "frames": len(poses),
-        "fps": poses.fps,
-        "size": size,
-        "seconds": round(seconds, 3),
-        "frames_per_second": round(len(poses) / seconds, 3),
-        "peak_memory_bytes": peak_memory(pipeline.device),
-        **(flop_utilisation(pipeline, folder, len(poses), seconds, options) if count_flops else {}),
-        **origin,
-        "seed": seed,
-        "device": str(pipeline.device),
-        "dtype": str(pipeline.dtype).removeprefix("torch."),
-        **pipeline.config.sampling,
-        **{name: value for name, value in options.items() if value is not None},
-    }
-    with atomic_path(output.with_name(output.name + ".json")) as beside:
-        beside.write_text(json.dumps(record, indent=2) + "\n")
+        # The record first, then the video: a video that is there has one.
+        seconds = time.monotonic() - start
+        record = {
+            **{name: str(value) for name, value in inputs.items() if value is not None},
+            "output": str(output),
+            "frames": len(poses),
+            "fps": poses.fps,
+            "size": size,
+            "seconds": round(seconds, 3),
+            "frames_per_second": round(len(poses) / seconds, 3),
+            "peak_memory_bytes": peak_memory(pipeline.device),
+            **(flop_utilisation(pipeline, folder, len(poses), seconds, options) if count_flops else {}),
+            **origin,
+            "seed": seed,
+            "device": str(pipeline.device),
+            "dtype": str(pipeline.dtype).removeprefix("torch."),
+            **pipeline.config.sampling,
+            **{name: value for name, value in options.items() if value is not None},
+        }
+        with atomic_path(output.with_name(output.name + ".json")) as beside:
+            beside.write_text(json.dumps(record, indent=2) + "\n")
     return record
 
 

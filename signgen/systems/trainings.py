@@ -1,11 +1,13 @@
 """Training: one loop, one objective per stage."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from signgen.errors import UserError
+from signgen.io.atomic_files import locked_folder
 from signgen.io.config import load_config
 from signgen.runtime.ranks import by_main_process
 from signgen.systems.fpdm.train_autoencoder import AutoencoderObjective, AutoencoderSettings
@@ -47,7 +49,9 @@ def train(
     change numbers.
     """
     torch.manual_seed(settings.seed)  # initial weights too follow from the seed
-    Trainer(KINDS[kind][1](settings), settings, resume, changes).run(report)
+    trainer = Trainer(KINDS[kind][1](settings), settings, resume, changes)
+    with locked_folder(settings.folder) if trainer.accelerator.is_main_process else nullcontext():
+        trainer.run(report)
     return settings.folder / "model"
 
 

@@ -185,7 +185,7 @@ def test_an_estimator_that_is_not_there_is_said(settings: ExportSettings, monkey
 
 def test_one_export_at_a_time(settings: ExportSettings) -> None:
     store = ExportFolder(settings, {})
-    with store.locked(), pytest.raises(UserError, match="another export is writing there"):
+    with store.locked(), pytest.raises(UserError, match="another signgen is writing there"):
         export_corpus(settings)
 
 
