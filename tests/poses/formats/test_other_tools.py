@@ -48,7 +48,7 @@ class TestOpenPose:
     def test_people_of_no_known_part_are_refused(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.json", {"people": [{"person_id": [-1], "joints": [1, 2, 3]}]})
         with pytest.raises(
-            UserError, match="frame 0, person 0 has none of pose_keypoints_2d, .* it has person_id, joi"
+            UserError, match=r"frame 0, person 0 has none of pose_keypoints_2d, .* it has person_id, joi"
         ):
             read_poses(path, size=SIZE)
 
