@@ -114,8 +114,7 @@ def as_pictures(corpus: Corpus, root: Path) -> Corpus:
 
 def batches(dataset: Dataset, workers: int) -> Iterator[dict[str, torch.Tensor]]:
     """Batches as a training loop gets them."""
-    context = "fork" if workers else None
-    return iter(DataLoader(dataset, BATCH, num_workers=workers, multiprocessing_context=context))
+    return iter(DataLoader(dataset, BATCH, num_workers=workers))
 
 
 def samples_per_second(dataset: Dataset, workers: int, seconds: float) -> float:

@@ -54,7 +54,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ddim 4": {"steps": 4, "solver": "ddim", **UNGUIDED},
     "ddim 2": {"steps": 2, "solver": "ddim", **UNGUIDED},
     "ddim 1": {"steps": 1, "solver": "ddim", **UNGUIDED},
-    "default, background not locked": {"lock_background": False},
     "default, bfloat16": {},
     "default": {},
 }

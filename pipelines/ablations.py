@@ -9,7 +9,6 @@ repeated; its numbers, seed and duration stay in WORK/ROW.json.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,10 @@ import torch
 
 from signgen.data import Corpus, open_corpus
 from signgen.data.frame_sources import fit
-from signgen.errors import UserError
+from signgen.errors import one_line_errors
 from signgen.evaluation.baselines import rendered, write_row
 from signgen.evaluation.benchmark import score_row
+from signgen.evaluation.benchmark_protocol import SHARED_NOISE
 from signgen.evaluation.tables import table_with_ours
 from signgen.io.atomic_files import atomic_folder, atomic_path
 from signgen.io.model_folder import load_component
@@ -31,9 +31,11 @@ from signgen.models.conditions import fusion_embedding
 from signgen.models.fusion import ImagePoseFusion
 from signgen.poses import draw_pose
 from signgen.rendering.render_to_file import load_pipeline
+from signgen.runtime.ranks import by_main_process, is_main_process
 from signgen.systems.fpdm.train_fusion import FusionObjective
 from signgen.systems.stages import of_stage, train_stage
 from signgen.systems.trainings import load_settings
+from signgen.training.settings import TrainingSettings
 
 HOME = Path(__file__).resolve().parent.parent
 PUBLISHED = HOME / "benchmarks" / "published"
@@ -63,14 +65,29 @@ def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_
     return {name: float(value) for name, value in ranks.compute().items()}
 
 
+def save_untrained(settings: TrainingSettings, model: Path) -> None:
+    """A fusion model as training would start from it."""
+    torch.manual_seed(settings.seed)
+    with atomic_folder(model) as unfinished:
+        FusionObjective(settings).save(unfinished)
+
+
 def once(path: Path, measure: Callable[[], Result]) -> Result:
     """What `measure` gives and the seconds it took, kept in a JSON file."""
-    if not path.exists():
-        start = time.monotonic()
-        result = measure() | {"seconds": round(time.monotonic() - start, 1)}
+
+    def known() -> Result | None:
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def write() -> Result:
         with atomic_path(path) as unfinished:
             unfinished.write_text(json.dumps(result, indent=2) + "\n")
-    return json.loads(path.read_text())
+        return result
+
+    if (found := by_main_process(known)) is not None:
+        return found
+    start = time.monotonic()
+    result = measure() | {"seconds": round(time.monotonic() - start, 1)}
+    return by_main_process(write)
 
 
 class Ablations:
@@ -92,24 +109,28 @@ class Ablations:
         )
         if row == "a1":
             model = self.work / row / "model"
-            torch.manual_seed(settings.seed)
-            with atomic_folder(model) as unfinished:
-                FusionObjective(settings).save(unfinished)
+            by_main_process(lambda: save_untrained(settings, model))
         else:
             model = self.train("fusion", row)
-        fusion = load_component(ImagePoseFusion, model)
-        found = retrieve(fusion, self.test, settings.sizes().picture_size, by_source=row == "a1")
-        return found | {"seed": settings.seed}
+
+        def ranks() -> Result:
+            fusion = load_component(ImagePoseFusion, model)
+            return retrieve(fusion, self.test, settings.sizes().picture_size, by_source=row == "a1")
+
+        return by_main_process(ranks) | {"seed": settings.seed}
 
     def diffusion(self, row: str) -> Result:
         """Train a diffusion model on the fusion model that its configuration names, and score the test clips."""
         settings = load_settings("diffusion", self.configs / f"{row}.yaml")
         fusion = self.work / Path(settings.fusion).parent.name / "model"
         model = self.train("diffusion", row, f"fusion={fusion}")
-        pipeline, folder = load_pipeline(model, "auto", torch.float32), self.work / row / "rendered"
-        write_row(rendered(pipeline, seed=settings.seed), self.test, folder, {"model_sha256": model_hash(model)})
-        scores = score_row(folder, self.test, self.metrics)
-        return {name: value.value for name, value in scores.scores.items()} | {"seed": settings.seed}
+
+        def scores() -> Result:
+            pipeline, folder = load_pipeline(model, "auto", torch.float32), self.work / row / "rendered"
+            write_row(rendered(pipeline, seed=settings.seed), self.test, folder, {"model_sha256": model_hash(model)})
+            return {name: value.value for name, value in score_row(folder, self.test, self.metrics).scores.items()}
+
+        return by_main_process(scores) | {"seed": settings.seed}
 
     def table(self, published: Path, rows: list[str], columns: dict[str, str], measure: Callable[[str], Result]) -> str:
         """The paper's table and our rows."""
@@ -134,15 +155,15 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="[STAGE:]KEY=VALUE", help="settings of the trainings")
     arguments = parser.parse_args()
     data = [f"data.roots=[{','.join(arguments.corpora)}]", f"validation=[{arguments.corpora[0]}]"]
-    try:
+    with one_line_errors():
         test = open_corpus(arguments.corpora, arguments.split)[: arguments.clips]
         ablations = Ablations(arguments, data + arguments.set, test)
         fusions, diffusions = ([row for row in rows if row in arguments.rows] for rows in (FUSIONS, DIFFUSIONS))
-        print(ablations.table(PUBLISHED / "ipf_retrieval.csv", fusions, RETRIEVAL, ablations.fusion))
-        table = PUBLISHED / "diffusion_ablation_512x352.csv"
-        print(ablations.table(table, diffusions, DIFFUSION, ablations.diffusion))
-    except UserError as error:
-        sys.exit(f"{error}")
+        tables = [ablations.table(PUBLISHED / "ipf_retrieval.csv", fusions, RETRIEVAL, ablations.fusion)]
+        published = PUBLISHED / "diffusion_ablation_512x352.csv"
+        tables.append(ablations.table(published, diffusions, DIFFUSION, ablations.diffusion))
+        if is_main_process():
+            print(*tables, SHARED_NOISE, sep="\n")
 
 
 if __name__ == "__main__":

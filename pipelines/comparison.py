@@ -10,7 +10,6 @@ keeps, of N, the one most like the ground truth, and names itself in the result.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,13 +21,16 @@ from ablations import once
 
 from signgen.data import DrivenClip, open_corpus
 from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
-from signgen.errors import UserError
+from signgen.errors import one_line_errors
 from signgen.evaluation.baselines import Row, rendered, write_row
 from signgen.evaluation.benchmark import score_row
+from signgen.evaluation.benchmark_protocol import SHARED_NOISE
 from signgen.evaluation.tables import format_table
+from signgen.io.atomic_files import atomic_path
 from signgen.io.model_location import model_folder
 from signgen.metrics import ssim
 from signgen.rendering.render_to_file import load_pipeline
+from signgen.runtime.ranks import by_main_process, is_main_process
 from signgen.systems.pcdm.coarse_images import make_coarse
 from signgen.systems.stages import train_stage
 from signgen.systems.trainings import KINDS, load_settings
@@ -92,13 +94,18 @@ class Comparison:
     def pcdm_23(self) -> tuple[str, list[Result]]:
         first = self.train("pcdm-inpaint", "inpaint-half", 0.5, self.prior())
         pairs = self.work / "pairs.csv"
+        by_main_process(lambda: self.draw_pairs(pairs))
+        made = [f"inpaint={self.work / 'inpaint-half' / 'model'}", f"coarse={self.work / 'coarse'}"]
+        given = [*made, f"data.pairs={pairs}"]
+        settings = load_settings("pcdm-refine", self.config("refine"), [*self.overrides, *given])
+        by_main_process(lambda: make_coarse(settings))
+        return "refine", [first, self.train("pcdm-refine", "refine", 0.5, *given)]
+
+    def draw_pairs(self, pairs: Path) -> None:
+        """Those whose coarse pictures stage 3 is trained on."""
         if not pairs.exists():
             corpus = open_corpus(self.arguments.corpora, "train")
             write_pairs(pairs, corpus, random_pairs(clip_lengths(corpus), self.arguments.pairs, SEED))
-        made = [f"inpaint={self.work / 'inpaint-half' / 'model'}", f"coarse={self.work / 'coarse'}"]
-        given = [*made, f"data.pairs={pairs}"]
-        make_coarse(load_settings("pcdm-refine", self.config("refine"), [*self.overrides, *given]))
-        return "refine", [first, self.train("pcdm-refine", "refine", 0.5, *given)]
 
     def row(self, build: Callable[[], tuple[str, list[Result]]]) -> Result:
         """Train, render the test clips, score them."""
@@ -113,7 +120,7 @@ class Comparison:
             scores = score_row(folder, self.test, self.arguments.metrics)
             return {metric: value.value for metric, value in scores.scores.items()} | {"frames/s": speed}
 
-        return {"trainings": trainings, **once(folder.with_suffix(".json"), score)}
+        return {"trainings": trainings, **once(folder.with_suffix(".json"), lambda: by_main_process(score))}
 
 
 ROWS: dict[str, Callable[[Comparison], tuple[str, list[Result]]]] = {
@@ -164,15 +171,16 @@ def main() -> None:
     parser.add_argument("--best-of", type=int, default=1, help="samples a pose, of which the ground truth chooses")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of all trainings")
     arguments = parser.parse_args()
-    try:
+    with one_line_errors():
         comparison = Comparison(arguments)
         results = {name: comparison.row(lambda name=name: ROWS[name](comparison)) for name in arguments.rows}
-    except UserError as error:
-        sys.exit(f"{error}")
+    if not is_main_process():
+        return
     suffix = "" if arguments.best_of == 1 else f"-best-of-{arguments.best_of}"
     record = {"seed": {"rendering": SEED}, "budget_tflop": comparison.budget / 1e12, "rows": results}
-    (arguments.work / f"comparison{suffix}.json").write_text(json.dumps(record, indent=2) + "\n")
-    print(table(results, arguments.best_of))
+    with atomic_path(arguments.work / f"comparison{suffix}.json") as unfinished:
+        unfinished.write_text(json.dumps(record, indent=2) + "\n")
+    print(table(results, arguments.best_of), SHARED_NOISE, sep="\n")
 
 
 if __name__ == "__main__":

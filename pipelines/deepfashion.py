@@ -11,7 +11,6 @@ pictures in a minute or two.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,14 +23,16 @@ from signgen.data.deepfashion import official_pairs
 from signgen.data.frame_sources import fit
 from signgen.data.packed_poses import PackedPoses, pack_poses
 from signgen.data.pair_lists import write_pairs
-from signgen.errors import UserError
+from signgen.errors import one_line_errors
 from signgen.evaluation import evaluate
+from signgen.evaluation.benchmark_protocol import SHARED_NOISE
 from signgen.evaluation.tables import table_with_ours
 from signgen.io.atomic_files import atomic_folder, atomic_path
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs, pose_inputs
 from signgen.poses import PoseSequence
 from signgen.rendering.render_to_file import load_pipeline
+from signgen.runtime.ranks import by_main_process
 from signgen.sampling.noise import frame_noise
 from signgen.systems.base import SignerPipeline
 from signgen.systems.stages import of_stage, train_stage, train_stages
@@ -104,9 +105,13 @@ def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: P
 def training_data(arguments: argparse.Namespace, work: Path) -> list[str]:
     """The published pairs, written for the trainings to read; overrides that say so."""
     pairs = work / "pairs.csv"
-    if not pairs.exists():
-        corpus = open_corpus(arguments.corpus, "train")
-        write_pairs(pairs, corpus, official_pairs(Path(arguments.corpus), "train", corpus))
+
+    def prepare() -> None:
+        if not pairs.exists():
+            corpus = open_corpus(arguments.corpus, "train")
+            write_pairs(pairs, corpus, official_pairs(Path(arguments.corpus), "train", corpus))
+
+    by_main_process(prepare)
     return [f"data.roots=[{arguments.corpus}]", f"data.pairs={pairs}", "validation=[]", *arguments.set]
 
 
@@ -137,22 +142,25 @@ def arguments_of(description: str | None, system: str) -> argparse.Namespace:
 
 def run(arguments: argparse.Namespace, train: Callable[[argparse.Namespace, Path], Path]) -> None:
     """Train, render the test pairs, score them, print the table."""
-    work: Path = arguments.work
-    output = work / f"test-{arguments.size}"
-    try:
+    with one_line_errors():
         test = open_corpus(arguments.corpus, "test")
         triples = official_pairs(Path(arguments.corpus), "test", test)[: arguments.count]
-        width, height = map(int, arguments.size.split("x"))
-        render_pairs(train(arguments, work), test, triples, output, (height, width))
-        scores = evaluate(output / "rendered", output / "reference", metrics=arguments.metrics)
-    except UserError as error:
-        sys.exit(f"{error}")
+        model = train(arguments, arguments.work)
+        by_main_process(lambda: score(arguments, model, test, triples))
+
+
+def score(arguments: argparse.Namespace, model: Path, test: Corpus, triples: Sequence[Triple]) -> None:
+    """Render the test pairs, score them, print the table."""
+    output = arguments.work / f"test-{arguments.size}"
+    width, height = map(int, arguments.size.split("x"))
+    render_pairs(model, test, triples, output, (height, width))
+    scores = evaluate(output / "rendered", output / "reference", metrics=arguments.metrics)
     with atomic_path(output / "scores.json") as unfinished:
         unfinished.write_text(json.dumps(scores.to_dict(), indent=2) + "\n")
     ours = {column: scores[name] for column, name in COLUMNS.items() if name in scores.scores}
     height_first = "x".join(reversed(arguments.size.split("x")))
     published = HOME / "benchmarks" / "published" / f"deepfashion_{height_first}.csv"
-    print(table_with_ours(published, {f"ours ({len(triples)} pairs)": ours}))
+    print(table_with_ours(published, {f"ours ({len(triples)} pairs)": ours}), SHARED_NOISE, sep="\n")
     for name, reason in scores.unavailable.items():
         print(f"{name}: not computed: {reason}")
 

@@ -6,10 +6,10 @@ Every stage goes on where it was stopped; one that is done is not repeated. `--s
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-from signgen.errors import UserError
+from signgen.errors import one_line_errors
+from signgen.runtime.ranks import by_main_process
 from signgen.systems.stages import MINI_STAGES, assemble, train_stages
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -24,12 +24,10 @@ def main() -> None:
     parser.add_argument("--size", choices=("mini", "tiny"), default="mini")
     parser.add_argument("--set", nargs="*", default=[], metavar="[STAGE:]KEY=VALUE", help="settings")
     arguments = parser.parse_args()
-    try:
+    with one_line_errors():
         data = [f"data.roots=[{','.join(arguments.corpora)}]", f"validation=[{arguments.corpora[0]}]"]
         model = train_stages(CONFIGS / arguments.size, arguments.work, [*data, *arguments.set], MINI_STAGES)
-        assemble(model, arguments.work / "decoder" / "model", arguments.output)
-    except UserError as error:
-        sys.exit(f"{error}")
+        by_main_process(lambda: assemble(model, arguments.work / "decoder" / "model", arguments.output))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ a minute or two.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,12 +17,13 @@ from pathlib import Path
 
 from signgen.data import Corpus, open_corpus
 from signgen.data.pair_lists import clip_lengths, random_pairs, write_pairs
-from signgen.errors import UserError
+from signgen.errors import one_line_errors
 from signgen.evaluation.benchmark import run_benchmark
 from signgen.evaluation.benchmark_settings import BenchmarkSettings
 from signgen.evaluation.tables import format_rows
 from signgen.io.config import load_config
 from signgen.runtime.progress import track
+from signgen.runtime.ranks import by_main_process
 from signgen.systems.stages import FPDM_STAGES, train_stages
 
 HOME = Path(__file__).resolve().parent.parent
@@ -49,17 +49,20 @@ def main(description: str | None, system: str, stages: Sequence[str]) -> None:
     parser.add_argument("--benchmark", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the benchmark")
     arguments = parser.parse_args()
     work: Path = arguments.work
-    try:
+    with one_line_errors():
         fixed = [f"roots=[{arguments.corpus}]", f"output={work / 'benchmark'}", f"seed={SEED}", f"paper.table={TABLE}"]
         settings = load_config(BenchmarkSettings, BENCHMARK, [*fixed, *arguments.benchmark])
         open_corpus(settings.roots, settings.split)  # what is wrong with the test shows before days of training
         pairs = work / "pairs.csv"
-        prepare(open_corpus(arguments.corpus, "train"), pairs, arguments.pairs)
+        by_main_process(lambda: prepare(open_corpus(arguments.corpus, "train"), pairs, arguments.pairs))
         data = [f"data.roots=[{arguments.corpus}]", f"data.pairs={pairs}", f"validation=[{arguments.corpus}]"]
         model = train_stages(arguments.configs, work, data + arguments.set, stages)
-        result = run_benchmark(replace(settings, model=str(model)), partial(track, unit="clips"))
-    except UserError as error:
-        sys.exit(f"{error}")
+        by_main_process(lambda: benchmark(replace(settings, model=str(model))))
+
+
+def benchmark(settings: BenchmarkSettings) -> None:
+    """Render and score the test clips, and print the paper's table with our row."""
+    result = run_benchmark(settings, partial(track, unit="clips"))
     print(format_rows(result.published, result.values()), "", *result.remarks(), sep="\n")
 
 

@@ -1,5 +1,6 @@
 """The exception that means: the user can mend this; and the warning that means: look at this."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,3 +62,13 @@ def about(subject: str | Path) -> Iterator[None]:
 def warn(message: str) -> None:
     """An `InputWarning` with this message."""
     warnings.warn(one_line(f"{_subject.get()}{message}"), InputWarning, stacklevel=3)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """For a script: a UserError inside becomes one line on stderr and exit status 2."""
+    try:
+        yield
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

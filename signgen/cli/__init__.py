@@ -5,6 +5,7 @@ so that `signgen --help` answers at once.
 """
 
 import errno
+import os
 import signal
 import sys
 import traceback
@@ -17,7 +18,7 @@ import typer
 
 from signgen import __version__
 from signgen.cli import adapt, benchmark, coarse, config, data, demo, evaluate, export, models, poses, render, train, ui
-from signgen.errors import InputWarning, UserError
+from signgen.errors import InputWarning, UserError, one_line
 
 # Verb -> the extra with the packages that it needs beyond those of rendering.
 EXTRAS = {
@@ -33,6 +34,9 @@ EXTRAS = {
 }
 MOST_WARNINGS = 20  # of a run
 USER_ERROR, MACHINE_ERROR, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+FULL = (errno.ENOSPC, errno.EDQUOT)
+SAID_WHEN_FULL = ("No space left on device", "PytorchStreamWriter failed writing")  # safetensors and torch have no code
+NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO)  # what cannot be the name of a file of data
 
 app = typer.Typer(
     help="Sign-language video from a picture of a signer and a pose sequence.",
@@ -77,9 +81,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     args = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in args
+    for library in () if debug else ("TRANSFORMERS", "DIFFUSERS"):  # which take note of it when they are imported
+        os.environ.setdefault(f"{library}_VERBOSITY", "error")
     args = [arg for arg in args if arg != "--debug"] or ["--help"]
     try:
-        with _terminable(), _warnings_as_lines():
+        with _terminable(), _warnings_as_lines(debug):
             status = typer.main.get_command(app).main(args, prog_name="signgen", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, typer.Abort):
@@ -89,7 +95,7 @@ def main(args: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         verb = next((arg for arg in args if not arg.startswith("-")), "")
         message, status = _explain(error, verb)
-        print(f"signgen: {message}", file=sys.stderr)
+        print(one_line(f"signgen: {message}"), file=sys.stderr)
         return status
 
 
@@ -104,9 +110,11 @@ def _explain(error: Exception, verb: str) -> tuple[str, int]:
         message = " ".join(error.format_message().replace("Value error, ", "").split())
         return f"{message.rstrip('.')} (see {command} --help)", error.exit_code
     message = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if getattr(error, "errno", None) in FULL or any(said in message for said in SAID_WHEN_FULL):
         return f"the disk is full: {message}", MACHINE_ERROR
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return f"{error.filename}: {error.strerror}", USER_ERROR
+    if isinstance(error, OSError) and error.errno in NO_NAME:
         return f"{error.filename}: {error.strerror}", USER_ERROR
     if _is_out_of_memory(error):
         return f"out of memory, try a smaller --batch-size: {message}", MACHINE_ERROR
@@ -140,14 +148,15 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Each `InputWarning` once, as one line on stderr, where errors go as well."""
+def _warnings_as_lines(debug: bool) -> Iterator[None]:
+    """Each `InputWarning` once, as one line on stderr, where errors go as well; others with `debug` alone."""
     said: set[str] = set()
     others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if not issubclass(category, InputWarning):
-            others(message, category, *where, **more)
+            if debug:
+                others(message, category, *where, **more)
         elif str(message) not in said and len(said) < MOST_WARNINGS:
             said.add(str(message))
             more_left_out = " (further warnings are left out)" if len(said) == MOST_WARNINGS else ""

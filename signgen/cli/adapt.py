@@ -31,7 +31,7 @@ def adapt(
 ) -> None:
     """Adapt the embedded model to the signer of VIDEO: minutes on two cores. `render --model MODEL` then renders them.
 
-    If it is stopped, run the same command again: it continues.
+    Stopped, the same command goes on where it was.
     """
     from signgen.poses.driving import driving_poses
     from signgen.video import open_video

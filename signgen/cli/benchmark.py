@@ -20,8 +20,8 @@ def benchmark(
 ) -> None:
     """Render a split as CONFIG says, score it, and print the published table with our rows.
 
-    The model renders every clip from its first frame and its poses. Clips that exist already are kept. With
-    frames=FOLDER, nothing is rendered: the clips in FOLDER are scored.
+    Every clip is made of its first frame and its poses. Clips that are rendered already are kept. frames=FOLDER scores
+    what any system rendered.
     """
     announce("Loading torch")
     from signgen.evaluation.benchmark import run_benchmark
@@ -35,7 +35,7 @@ def benchmark(
 
 
 def describe(result: "Benchmark") -> str:
-    """The paper's rows, our rows, and what makes them different."""
+    """The paper's rows, ours, and why they do not quite compare."""
     from signgen.evaluation.tables import format_rows
 
     return "\n".join([format_rows(result.published, result.values()), "", *result.remarks()])

@@ -14,10 +14,9 @@ def coarse(
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Make the coarse pictures of all training pairs, which `signgen train pcdm-refine CONFIG` needs.
+    """Make the coarse pictures that `signgen train pcdm-refine CONFIG` needs, of every training pair.
 
-    The model that the setting `inpaint` names makes them. Pictures that exist already are kept. If the command is
-    stopped, run it again: it continues.
+    Stages 1 and 2 of the setting `inpaint` make them. What is there already is kept: it goes on where it was stopped.
     """
     announce("Loading torch")
     from signgen.systems.pcdm.coarse_images import make_coarse

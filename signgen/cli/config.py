@@ -34,7 +34,7 @@ def list_configs(
 
 @app.command()
 def show(config: Config, overrides: Overrides = None, as_json: Json = False) -> None:
-    """Print all settings of a configuration, after its bases, the defaults and the overrides are applied."""
+    """Print all settings of a configuration: bases, defaults and overrides applied."""
     from signgen.io.config import to_yaml
 
     settings = _load(config, overrides)

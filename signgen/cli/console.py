@@ -9,6 +9,7 @@ import typer
 
 from signgen.errors import UserError, printable
 from signgen.runtime.progress import Meter, track
+from signgen.runtime.ranks import is_main_process
 
 __all__ = ["Json", "Meter", "announce", "parse_size", "report", "track"]
 
@@ -16,12 +17,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 
 
 def report(result: dict[str, Any], as_json: bool, text: str) -> None:
-    """Print the result of a verb: one JSON object, or the text."""
-    print(json.dumps(result, allow_nan=False, default=str) if as_json else "\n".join(map(printable, text.split("\n"))))
+    """Print the result of a verb: one JSON object, or the text; of several processes one prints it."""
+    if is_main_process():
+        lines = map(printable, text.split("\n"))
+        print(json.dumps(result, allow_nan=False, default=str) if as_json else "\n".join(lines))
 
 
 def announce(what: str) -> None:
-    """On a terminal, say what the program does while there is nothing to count yet."""
+    """Say on a terminal what takes seconds before there is anything to count."""
     if sys.stderr.isatty():
         print(f"{what} ...", file=sys.stderr, flush=True)
 

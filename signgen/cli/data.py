@@ -39,7 +39,7 @@ def check(
     quick: Annotated[bool, typer.Option("--quick", help="Decode only the first frame of each clip.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look for missing and inconsistent files. The exit status is 2 if there are any."""
+    """Find what is missing or inconsistent, file by file. Exit status 2 if anything is."""
     from signgen.data.corpus_check import check_corpus
 
     corpus = _open(root, split, layout)
@@ -67,7 +67,7 @@ def pairs(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a list of pairs of frames: random pairs for training, or the pairs of the test protocol."""
+    """Write pairs of frames inside clips: random ones for training, or those of the test protocol."""
     from signgen.data.pair_lists import clip_lengths, first_frame_pairs, random_pairs, write_pairs
 
     corpus = _open(root, split, layout)
@@ -97,8 +97,7 @@ def features(
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Write statistics of the Inception features of all frames (mean, covariance and a sample), for FID against these
-    frames."""
+    """Write the Inception features of all frames, for FID against them: their mean, covariance and a sample."""
     if output.suffix.lower() != ".npz":
         raise UserError(f"{output}: the output is an archive of numpy; give a name that ends in .npz")
     corpus = _open(root, split, layout)

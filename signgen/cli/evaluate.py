@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -49,6 +49,10 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="NETWORK=FILE", help="Weights of a metric's network, instead of a package's."),
     ] = None,
+    estimator: Annotated[
+        Literal["mediapipe", "mmpose"],
+        typer.Option(help="Finds the hands for hand-pe; mmpose needs --weights hrnet-wholebody=CHECKPOINT."),
+    ] = "mediapipe",
     fid_against: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="FID and KID against these frames too: a file of `data features`."),
@@ -78,11 +82,11 @@ def evaluate(
         Protocol(start, resize),
         metrics=list(METRICS) if names == ["all"] else names,
         device=place,
-        workers=default_workers(len(pairing.pairs), place) if workers is None else min(workers, len(pairing.pairs)),
+        workers=default_workers(len(pairing.pairs)) if workers is None else min(workers, len(pairing.pairs)),
         progress=lambda clips, total: track(clips, total, "evaluate", "clips"),
         rows=rows,
         speakers=None if speakers is None else read_speakers(speakers),
-        files=MetricFiles(named_files("--weights", weights), named_files("--fid-against", fid_against)),
+        files=MetricFiles(named_files("--weights", weights), named_files("--fid-against", fid_against), estimator),
     )
     if per_clip is not None:
         result.write_csv(per_clip)
@@ -93,7 +97,7 @@ def evaluate(
 
 
 def describe(result: "Evaluation") -> str:
-    """The table of scores, and a list of what could not be scored."""
+    """The table, and what was left out."""
     frames = sum(clip.frames for clip in result.clips)
     lines = [
         f"{_counted(len(result.clips), 'clip')}, {_counted(frames, 'frame')} "
@@ -127,8 +131,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def read_speakers(path: Path) -> dict[str, str]:
-    """Read a table with a header and return clip -> signer. Its columns are separated by `|` (as in Phoenix-2014T) or
-    by commas."""
+    """Clip -> signer from a table with a header, its columns apart by `|` (as Phoenix-2014T's) or by commas."""
     try:
         lines = read_text(path, "utf-8-sig").splitlines()
         delimiter = "|" if lines and "|" in lines[0] else ","
@@ -140,7 +143,7 @@ def read_speakers(path: Path) -> dict[str, str]:
 
 
 def named_files(option: str, values: list[str] | None) -> dict[str, Path]:
-    """Parse several NAME=FILE to name -> path. Raises UserError for anything else, and for files that do not exist."""
+    """NAME=FILE, several times, as name -> path. UserError for anything else and for files that do not exist."""
     found = {}
     for value in values or []:
         name, equals, file = value.partition("=")

@@ -27,7 +27,7 @@ def export(
 ) -> None:
     """Render each clip's poses with other signers and varied motion, as CONFIG says, labels carried over.
 
-    If it is stopped or killed, run the same command again: it continues, and every clip is rendered once.
+    Stopped or killed, the same command goes on where it was: no clip twice, none half-written.
     """
     announce("Loading torch")
     from signgen.export import ExportSettings, estimate, export_corpus
@@ -46,7 +46,7 @@ def export(
 
 
 def describe_estimate(found: "Estimate") -> str:
-    """Lines that say how large the export would be."""
+    """How much it would be."""
     lines = [
         f"clips   {found.clips:,}, of which {found.done:,} are done",
         f"frames  {found.frames:,}",
@@ -59,7 +59,7 @@ def describe_estimate(found: "Estimate") -> str:
 
 
 def describe(result: "Export") -> str:
-    """Lines that say what was exported, and how good it is."""
+    """What is there, how good it is, and what is not known."""
     lines = [
         f"{result.output}: {_counts(result.status)} of {result.clips:,} clips, {result.rendered_now:,} of them now; "
         f"{result.frames:,} frames, {result.hours:.2f} hours, {result.bytes / 2**20:.1f} MiB",

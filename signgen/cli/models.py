@@ -5,11 +5,11 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from textwrap import indent
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, report, track
+from signgen.cli.console import Json, parse_size, report, track
 from signgen.errors import UserError
 
 app = typer.Typer(help="The models at hand.")
@@ -96,8 +96,7 @@ def fetch(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The model folder to write.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch a model into a folder. Only JSON, safetensors and text files are fetched; the folder appears when it is
-    complete."""
+    """Fetch a model into a folder: JSON, safetensors and text alone, complete or not at all."""
     from signgen.io.model_fetch import fetch_model
     from signgen.io.provenance import model_hash
 
@@ -115,15 +114,23 @@ def convert(
     config: Annotated[
         Path | None, typer.Option(metavar="JSON", help="Sizes of the model's parts; the paper's without it.")
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of its pictures; else as CKPT or JSON says."),
+    ] = None,
+    skeleton: Annotated[
+        Literal["openpose-18", "coco-wholebody-133"],
+        typer.Option(help="Whose drawings the model was trained on; the published codes draw OpenPose's 18 points."),
+    ] = "openpose-18",
     autoencoder: Base = "",
     source_encoder: Base = "",
     image_encoder: Base = "",
     as_json: Json = False,
 ) -> None:
-    """Convert published checkpoints to a model folder. Every tensor must have a place in it.
+    """Convert published checkpoints to a model folder, every tensor accounted for.
 
-    FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. Only tensors are read from the
-    checkpoints; no code in them is run.
+    FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. The checkpoints' tensors are
+    read, none of their code is run.
     """
     from signgen.io.torch_checkpoint import read_checkpoint
     from signgen.systems.fpdm.conversion import convert_fpdm
@@ -131,13 +138,15 @@ def convert(
 
     if output.exists():
         raise UserError(f"{output} exists already: give another name")
+    wanted = parse_size(size)
+    pictures: dict[str, Any] = {"size": wanted and wanted[::-1], "skeleton": skeleton}
     bases = {"autoencoder": autoencoder, "source_encoder": source_encoder, "image_encoder": image_encoder}
     if "module" in read_checkpoint(checkpoints[0]):
-        result = convert_pcdm(checkpoints, output, config, base_parts(bases))
+        result = convert_pcdm(checkpoints, output, config, base_parts(bases), **pictures)
     elif len(checkpoints) > 1 or any(bases.values()):
         raise UserError(f"{checkpoints[0]} is no checkpoint of PCDMs: FPDM's is converted alone, it holds every part")
     else:
-        result = convert_fpdm(checkpoints[0], output, config)
+        result = convert_fpdm(checkpoints[0], output, config, **pictures)
     dropped = f"; dropped: {', '.join(result.dropped)}" if result.dropped else ""
     copies = f", {result.duplicates} more are equal copies" if result.duplicates else ""
     report({"output": str(output), **asdict(result)}, as_json, f"{output}: {result.used} tensors{copies}{dropped}")

@@ -108,7 +108,7 @@ def extract(
     check_output(output)
     box = _box(person)
     with open_video(video) as reader:
-        where = read_poses(person, size=reader.size) if person and box is None else box
+        where = read_poses(person, size=reader.stored_size) if person and box is None else box
         if estimator == "mediapipe":
             model = extraction.mediapipe_estimator()
         else:
@@ -130,7 +130,7 @@ def smooth(
     fps: Fps = None,
     as_json: Json = False,
 ) -> None:
-    """Fill short gaps and smooth the movement."""
+    """Fill short gaps and steady the points."""
     import signgen.poses as library
     from signgen.poses.smoothing import SMOOTHERS
 
@@ -161,7 +161,7 @@ def draw(
     sequence = read_poses(
         poses,
         pose_size=parse_size(size),
-        size=video.size if video else None,
+        size=video.stored_size if video else None,
         person=person,
         fps=fps or (video.fps if video else None),
     )

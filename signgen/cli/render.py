@@ -118,6 +118,10 @@ def render(
     noise_prior: Annotated[
         bool, typer.Option("--noise-prior", help="Start from FRAME, noised, where the model's schedule allows it.")
     ] = False,
+    count_flops: Annotated[
+        bool,
+        typer.Option("--count-flops", help="Also report the share of the machine's arithmetic (seconds more)."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Render the signer of FRAME making the movements of POSES, as an MP4.
@@ -144,6 +148,7 @@ def render(
         estimator=estimator,
         pose_size=parse_size(pose_size, "--pose-size"),
         person=person,
+        device=device,
     )
     driving = None if side_by_side is None else open_video(side_by_side)
 
@@ -164,6 +169,7 @@ def render(
             warn=announce,
             pose_size=parse_size(pose_size, "--pose-size"),
             person=person,
+            device=device,
         )
     result = render_to_file(
         output_picture(picture, largest),
@@ -197,6 +203,7 @@ def render(
         compile=compile,
         fit=fit,
         noise_prior=noise_prior,
+        count_flops=count_flops,
     )
     report(result, as_json, describe(result))
 
@@ -220,7 +227,7 @@ def check_output(output: Path, inputs: list[Path | None]) -> None:
 
 
 def frame_range(text: str, option: str = "--frames") -> slice:
-    """Parse A:B to a slice. Raises UserError, which names the option, for anything else."""
+    """A:B as a slice. Raises UserError for anything else, naming the option."""
     match = re.fullmatch(r"(-?\d{1,9})?:(-?\d{1,9})?", text)
     if not match:
         raise UserError(f"{option} {text}: expected A:B, such as 10:50, :50 or 10:")

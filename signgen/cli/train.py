@@ -26,6 +26,13 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
     overrides: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    allow_changes: Annotated[
+        bool,
+        typer.Option(
+            "--allow-changes",
+            help="Resume although settings differ that change no number: steps, minutes, intervals, workers, memory.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would take (memory, arithmetic, data) and train nothing.")
     ] = False,
@@ -35,7 +42,7 @@ def train(
 
     For FPDM: autoencoder, fusion, diffusion, distill. For PCDMs: pcdm-prior, pcdm-inpaint, pcdm-refine.
 
-    Ctrl-C writes a checkpoint before the run ends; --resume continues exactly there.
+    Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """
     announce("Loading torch")
     from signgen.systems.trainings import load_settings
@@ -52,7 +59,7 @@ def train(
             latest.update(values, step=step)
             meter.update(step, f"loss {values['loss']:.4g}")
 
-        model = run(kind, settings, resume=resume, report=show)
+        model = run(kind, settings, resume=resume, changes=allow_changes, report=show)
     result = {"kind": kind, "model": str(model), "output": settings.output, **latest}
     report(result, as_json, f"{model}: the trained {kind}; log, samples and checkpoints in {settings.output}")
 
@@ -76,20 +83,20 @@ def report_estimate(kind: str, settings: "TrainingSettings", as_json: bool) -> N
 
 def describe(found: "Estimate", settings: "TrainingSettings") -> list[str]:
     """Lines about parameters, memory and arithmetic."""
-    batch = settings.batch_size * settings.accumulation
-    samples = batch * settings.steps
+    samples = settings.batch_size * settings.steps
     lines = [f"{'parameters':28} {'':>14}  trained"]
     for name, count in found.parameters.items():
         lines.append(f"  {name:26} {count:>14,}  {found.trained.get(name, 0):,}")
     used = "with" if found.checkpointing else "without"
-    lines += ["", f"memory of a process with {settings.batch_size} samples at a time, {settings.precision}"]
+    lines += ["", f"memory of a process with {found.shares.device_batch} samples at a time, {settings.precision}"]
     for name in ("weights", "gradients", "optimizer", "ema", "activations"):
         lines.append(f"  {name:26} {_gib(getattr(found, name)):>14}")
     lines += [
         f"  {'... with checkpointing':26} {_gib(found.activations_checkpointed):>14}",
         f"  {f'total, {used} checkpointing':26} {_gib(found.total):>14}",
         "",
-        f"{found.flops / 1e12:.4g} TFLOP a step of {batch} samples, forward and backward",
+        f"{found.flops / 1e12:.4g} TFLOP a step of {settings.batch_size} samples, forward and backward",
+        f"a step: {found.shares}",
         f"{settings.steps:,} steps: {samples:,} samples, {found.flops * settings.steps:.3g} FLOP",
     ]
     return lines

@@ -52,7 +52,7 @@ class Clip:
         if self.poses is None:
             raise UserError(f"{self.frames}: clip has no poses; make them with `signgen poses extract`")
         with self.open() as reader:
-            size, fps = self.pose_size or reader.size, reader.fps
+            size, fps = self.pose_size or reader.stored_size, reader.fps
         sequences = open_file(self.poses)
         with about(self.poses):
             return select(sequences, self.pose_name).sequence(size, fps)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+import torch
 from PIL import Image
 
 from signgen.data.corpus import Corpus
@@ -53,17 +54,19 @@ class DecodedFrames:
 
 
 class StoredFrames:
-    """Every frame of a corpus in one uint8 array (164 kB a frame at 210x260), which forked workers share."""
+    """Every frame of a corpus in one uint8 tensor (164 kB a frame at 210x260): torch shares its memory with workers,
+    however they are started."""
 
     def __init__(self, corpus: Corpus, lengths: np.ndarray, size: tuple[int, int]) -> None:
         self.offsets = np.cumsum([0, *lengths])
-        self.pixels = np.empty((self.offsets[-1], *size, 3), dtype=np.uint8)
+        self.pixels = torch.empty((int(self.offsets[-1]), *size, 3), dtype=torch.uint8)
+        pixels = self.pixels.numpy()
 
         def decode(clip: int) -> None:
             with _open_checked(corpus, clip, lengths[clip]) as reader:
                 places = iter(range(self.offsets[clip], self.offsets[clip + 1]))
                 for frame, place in zip(reader, places, strict=False):
-                    self.pixels[place] = fit(frame, size)
+                    pixels[place] = fit(frame, size)
             if missing := len(list(places)):
                 raise UserError(f"{corpus[clip].frames}: {missing} of {lengths[clip]} frames cannot be decoded")
 
@@ -71,7 +74,7 @@ class StoredFrames:
 
     def frames(self, clip: int, indices: Sequence[int]) -> list[np.ndarray]:
         """Views of the stored frames."""
-        return [self.pixels[self.offsets[clip] + index] for index in indices]
+        return [self.pixels[self.offsets[clip] + index].numpy() for index in indices]
 
 
 def fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""All the poses of a corpus in one array: samples open no pose file, and forked workers share the memory."""
+"""All the poses of a corpus in one array: samples open no pose file, and worker processes share the memory."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from signgen.data.corpus import Corpus
 from signgen.data.corpus_pose_files import PoseFiles
@@ -13,9 +14,12 @@ from signgen.poses import PoseSequence
 
 @dataclass(frozen=True)
 class PackedPoses:
-    """`keypoints` float32 (frames of all clips, K, 3); clip c owns rows `offsets[c]` to `offsets[c + 1]`."""
+    """`keypoints` float32 (frames of all clips, K, 3); clip c owns rows `offsets[c]` to `offsets[c + 1]`.
 
-    keypoints: np.ndarray
+    They are a tensor because torch shares its memory with a worker, however the worker is started.
+    """
+
+    keypoints: torch.Tensor
     offsets: np.ndarray
     skeleton: str
 
@@ -26,7 +30,7 @@ class PackedPoses:
 
     def frame(self, clip: int, frame: int) -> np.ndarray:
         """A copy of the key points of one frame, (K, 3)."""
-        return self.keypoints[self.offsets[clip] + frame].copy()
+        return self.keypoints[self.offsets[clip] + frame].numpy().copy()
 
 
 def pack_poses(corpus: Corpus, size: tuple[int, int]) -> PackedPoses:
@@ -48,4 +52,5 @@ def pack_poses(corpus: Corpus, size: tuple[int, int]) -> PackedPoses:
         found = " and ".join(f"{skeleton} ({name})" for skeleton, name in examples.items())
         raise UserError(f"the clips of a corpus must share one skeleton; here are {found}")
     offsets = np.cumsum([0, *map(len, poses)])
-    return PackedPoses(np.concatenate([sequence.keypoints for sequence in poses]), offsets, *examples)
+    keypoints = torch.from_numpy(np.concatenate([sequence.keypoints for sequence in poses])).contiguous()
+    return PackedPoses(keypoints, offsets, *examples)

@@ -1,5 +1,6 @@
 """Pairs of frames: the random triples of training and the first-frame protocol of testing (FPDM)."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -58,10 +59,10 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
     request also the source's pose, `source_pose` and `source_keypoints`; and from a folder `coarse` with a picture
     of each of the `triples` (`coarse_path`) `coarse`, augmented as the target is.
 
-    `preload` decodes every frame once into memory that forked workers share; otherwise frames are decoded
-    when drawn. Pairs are drawn from `triples` where these are given, else from all pairs inside clips. Frames
-    of another size are squashed to `size` (height, width). Raises UserError for clips that lack frames or
-    poses.
+    `preload` decodes every frame once into memory that workers share; otherwise frames are decoded when drawn.
+    `triples`, where they are given, are gone through in epochs, each in an order of its own; else pairs are drawn from
+    all those inside clips. Frames of another size are squashed to `size` (height, width). Raises UserError for clips
+    that lack frames or poses.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         self.augmentation = augmentation or Augmentation()
         self.noise_shape = noise_shape
         self.triples = triples
+        self._epoch, self._order = -1, np.arange(0)
         self.source_pose, self.coarse = source_pose, coarse
         self.poses = pack_poses(corpus, size)
+        self.names = [clip.name for clip in corpus]
         store = StoredFrames if preload else DecodedFrames
         self.frames: FrameSource = store(corpus, self.poses.lengths, size)
 
@@ -103,7 +106,7 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         if self.triples is None:
             triple, coarse = self._farther(draw_triple(self.poses.lengths, rng), rng), None
         else:
-            number = int(rng.integers(len(self.triples)))
+            number = self._place_in_epoch(n)
             triple, coarse = self.triples[number], self._read_coarse(number)
         sample = {"uniform": rng.random(UNIFORMS, dtype=np.float32), **self._draw_views(triple, coarse, rng)}
         if self.noise_shape is not None:
@@ -121,6 +124,24 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         targets = (target, int(rng.integers(self.poses.lengths[clip])))
         distances = [pose_distance(own, self.poses.frame(clip, index)) for index in targets]
         return Triple(clip, source, targets[int(np.argmax(distances))])
+
+    def digest(self) -> str:
+        """A digest of what samples are drawn from: names and lengths of the clips, their poses, and the pairs."""
+        digest = hashlib.sha256(repr([self.names, self.poses.lengths.tolist(), self.triples]).encode())
+        digest.update(self.poses.keypoints.numpy().data)
+        return digest.hexdigest()
+
+    def _place_in_epoch(self, n: int) -> int:
+        """Which of the triples sample `n` is: every epoch has each of them once."""
+        assert self.triples is not None
+        epoch, place = divmod(n, len(self.triples))
+        if epoch != self._epoch:
+            seeds = np.random.SeedSequence((self.seed, epoch), spawn_key=(1,))  # apart from the samples' own numbers
+            self._epoch, self._order = (
+                epoch,
+                np.random.Generator(np.random.Philox(seeds)).permutation(len(self.triples)),
+            )
+        return int(self._order[place])
 
     def _read_coarse(self, number: int) -> np.ndarray | None:
         if self.coarse is None:

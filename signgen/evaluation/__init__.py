@@ -1,6 +1,7 @@
 """Scoring generated clips against reference clips."""
 
-from signgen.evaluation.clip_scorer import MetricFiles, Protocol
+from signgen.evaluation.clip_scorer import Protocol
+from signgen.evaluation.metric_files import MetricFiles
 from signgen.evaluation.pairing import ClipPair, Pairing, pair_clips
 from signgen.evaluation.report import write_report
 from signgen.evaluation.scores import ClipScores, Evaluation, Score

@@ -1,9 +1,9 @@
-"""The rows of a benchmark: several ways to make a clip from its first frame and its poses.
+"""The rows of a benchmark: ways to make a clip of its first frame and its poses, written as folders of pictures.
 
-Clips are written as folders of pictures, so that a video codec does not change what is scored.
+Pictures, not videos: what is scored is the model's work, without a codec's.
 
-Three baselines calibrate the numbers. The first frame, copied: what a clip scores that does not move. The first frame,
-warped: what moving it scores without a model. The autoencoder alone: no model that decodes with it can score more.
+A model stands between the first frame copied, what not moving scores, or warped, what moving it without a model scores,
+and the autoencoder alone, the ceiling of any model that decodes with it.
 """
 
 import time
@@ -21,6 +21,7 @@ from signgen.evaluation.warp import warp_by_points, with_limbs
 from signgen.io.atomic_files import atomic_folder, keep_settings
 from signgen.models.autoencoder import decode, encode
 from signgen.models.pixels import to_frames, to_images
+from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.rendering.generator import render
 from signgen.runtime.batch_size import BATCH_SIZE
 from signgen.systems.base import SignerPipeline
@@ -41,22 +42,30 @@ def warped(clip: DrivenClip) -> Iterator[np.ndarray]:
     return (warp_by_points(clip.first_frame, first, points) for points in keypoints)
 
 
-def reconstructed(pipeline: SignerPipeline) -> Row:
-    """The reference through the model's autoencoder and back."""
+def reconstructed(pipeline: SignerPipeline, fit: str | None = None) -> Row:
+    """The reference through the model's autoencoder and back: framed as the model's pictures are, and of their size.
+
+    What the model does not make, outside of a cropped window, is the first frame's here too.
+    """
+    size = tuple(pipeline.config.picture_size)
 
     @torch.no_grad()
     def frames(clip: DrivenClip) -> Iterator[np.ndarray]:
         width, height = clip.reference.size
+        placed = poses_on_picture(clip.poses, width, height)
+        framing = frame_picture(clip.first_frame, placed, size, fit or pipeline.config.sampling.get("fit", "squash"))
         for start in range(0, len(clip.reference), BATCH_SIZE):
             batch = clip.reference.frames(range(start, min(start + BATCH_SIZE, len(clip.reference))))
-            images = to_images(torch.from_numpy(batch)).to(pipeline.device, pipeline.vae.dtype)
-            yield from to_frames(decode(pipeline.vae, encode(pipeline.vae, images), height, width)).cpu().numpy()
+            seen = np.stack([framing.to_model(frame) for frame in batch])
+            images = to_images(torch.from_numpy(seen)).to(pipeline.device, pipeline.vae.dtype)
+            decoded = to_frames(decode(pipeline.vae, encode(pipeline.vae, images), *size)).cpu().numpy()
+            yield from (framing.to_picture(clip.first_frame, one) for one in decoded)
 
     return frames
 
 
 def rendered(pipeline: SignerPipeline, **options: Any) -> Row:
-    """The model's frames for the first frame and the poses. options: those of `signgen.rendering.generator.render`."""
+    """What the model makes of first frame and poses; options as of `signgen.rendering.generator.render`."""
     return lambda clip: render(pipeline, clip.first_frame, clip.poses, source_pose=clip.poses[:1], **options)
 
 
@@ -69,7 +78,7 @@ def write_row(
 ) -> float:
     """Write the row's clips as FOLDER/NAME/000000.png, ... and return the frames a second, NaN if none was missing.
 
-    Clips that exist are kept, so an interrupted run continues. `settings` are stored beside the clips.
+    Clips that are there are kept: an interrupted run goes on where it stopped. `settings` are stored beside them.
     Raises UserError where the folder holds clips made with other settings.
     """
     keep_settings(folder / SETTINGS, settings)

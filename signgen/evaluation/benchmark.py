@@ -1,4 +1,4 @@
-"""The benchmark: render a split, score it, and compare the scores with published ones."""
+"""Render, score, compare."""
 
 import json
 import math
@@ -24,11 +24,11 @@ from signgen.evaluation import (
 )
 from signgen.evaluation.baselines import Progress, Row, copied, reconstructed, rendered, warped, write_row
 from signgen.evaluation.benchmark_protocol import differences
-from signgen.evaluation.benchmark_settings import BenchmarkSettings
+from signgen.evaluation.benchmark_settings import PUBLISHED_FRAMES, BenchmarkSettings
 from signgen.evaluation.pairing import find_clips
 from signgen.evaluation.report import Comparison
 from signgen.evaluation.tables import PublishedRow, read_published, table_cells
-from signgen.io.atomic_files import atomic_path
+from signgen.io.atomic_files import atomic_path, locked_folder
 from signgen.io.config import to_yaml
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
@@ -39,7 +39,7 @@ from signgen.runtime.device import usable_device
 
 @dataclass
 class Benchmark:
-    """The result: our rows, the published rows, and what makes them different.
+    """The result: our rows, the published ones, and why they do not quite compare.
 
     Attributes:
         columns: column of the table -> the number of ours that stands in it.
@@ -57,7 +57,7 @@ class Benchmark:
 
     def value(self, row: str, column: str) -> float:
         """What stands in a column of one of our rows, NaN where it was not computed."""
-        score = self.rows[row].scores.get(self.columns[column])
+        score = self.rows[row].scores.get(self.columns[column])  # of no number, where the column is to stay empty
         return math.nan if score is None else score.value
 
     def values(self) -> dict[str, dict[str, float]]:
@@ -65,7 +65,7 @@ class Benchmark:
         return {row: {column: self.value(row, column) for column in self.columns} for row in self.rows}
 
     def remarks(self) -> list[str]:
-        """Sentences that say what is missing from the table, and in what its rows differ."""
+        """What is missing from the table, and why its rows do not quite compare."""
         subject = list(self.rows.values())[-1]
         missing = [f"not computed: {name}: {reason}" for name, reason in subject.unavailable.items()]
         missing += [f"not scored: {reason}" for reason in subject.unscored.values()]
@@ -119,12 +119,20 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
     progress: wraps the clips of each row, given their number and what happens to them. Raises UserError for a corpus,
     model or table that cannot be used.
     """
+    with locked_folder(Path(settings.output)):
+        return _benchmark(settings, progress)
+
+
+def _benchmark(settings: BenchmarkSettings, progress: Progress) -> Benchmark:
     published = read_published(Path(settings.paper.table)) if settings.paper.table else []
     corpus = open_clips(settings)
     poses, output = CorpusPoses(corpus), Path(settings.output)
     pairings, speeds, sampling = render_rows(settings, corpus, progress)
     device = str(usable_device(settings.device))
-    rows, files = {}, (settings.weights, settings.fid_against)
+    weights, against = (
+        {name: Path(path) for name, path in given.items()} for given in (settings.weights, settings.fid_against)
+    )
+    rows, files = {}, MetricFiles(weights, against, settings.estimator)
     for name, pairing in pairings.items():
         rows[name] = evaluate_pairs(
             pairing,
@@ -132,10 +140,10 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
             Protocol(settings.start, settings.resize),
             metrics=settings.metrics,
             device=device,
-            workers=default_workers(len(pairing.pairs), device),
+            workers=default_workers(len(pairing.pairs)),
             progress=partial(_scoring, progress, name),
             rows=output / "scores" / name,
-            files=MetricFiles(*({n: Path(path) for n, path in given.items()} for given in files)),
+            files=files,
             speakers={clip.name: clip.speaker for clip in corpus if clip.speaker},
         )
     subject = rows[settings.subject]
@@ -157,7 +165,7 @@ def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips
 
 
 def open_clips(settings: BenchmarkSettings) -> Corpus:
-    """The clips to be scored. Raises UserError if two clips have the same name."""
+    """The clips to be scored. UserError for two of one name."""
     corpus = open_corpus(settings.roots, settings.split)
     corpus = corpus[: settings.clips] if settings.clips else corpus
     names = [clip.name for clip in corpus]
@@ -184,13 +192,14 @@ def render_rows(
         folder = model_folder(settings.model)
         pipeline = load_pipeline(folder, settings.device, torch.float32)
         model: dict[str, object] = {"model_sha256": model_hash(folder)}
-        makers["autoencoder"] = (reconstructed(pipeline), model)
+        makers["autoencoder"] = (reconstructed(pipeline, settings.fit), model | {"fit": settings.fit})
         if not settings.frames:
             options = settings.rendering
             sampling = pipeline.sampling_options(**settings.sampling)
             row = rendered(pipeline, **options, batch_size=settings.batch_size)
             makers[settings.subject] = (row, model | options)
-    for name in [*settings.calibration, settings.subject]:
+    published = [PUBLISHED_FRAMES] if settings.paper.published_frames else []
+    for name in [*settings.calibration, *published, settings.subject]:
         if name == "ground truth":
             pairings[name] = Pairing([ClipPair(clip.name, clip.frames, clip.frames) for clip in corpus], [], [])
         elif name in makers:
@@ -198,7 +207,8 @@ def render_rows(
             speeds[name] = write_row(row, corpus, output / name, origin | made_with, progress)
             pairings[name] = row_pairing(output / name, corpus)
         else:
-            pairings[name] = pair_with(find_clips(Path(settings.frames)), corpus)
+            clips = settings.paper.published_frames if name == PUBLISHED_FRAMES else settings.frames
+            pairings[name] = pair_with(find_clips(Path(clips)), corpus)
     return pairings, speeds, sampling
 
 

@@ -1,14 +1,15 @@
-"""How a run differs from the protocol of a published table."""
+"""In what a run differs from the one that a published table was made with."""
 
 from collections.abc import Mapping
 
 from signgen.evaluation import Evaluation
 from signgen.evaluation.benchmark_settings import BenchmarkSettings
 
+SHARED_NOISE = "one initial noise for all frames, where the published samplers draw one for each"
+
 
 def differences(settings: BenchmarkSettings, evaluation: Evaluation, sampling: Mapping[str, object]) -> list[str]:
-    """One sentence for each difference between a run and the paper's. `sampling`: the options used; empty if not
-    known."""
+    """In what a run differs from the paper's, a sentence each. `sampling`: what was rendered with; empty: not known."""
     paper, frames = settings.paper, sum(clip.frames for clip in evaluation.clips)
     found = []
     if paper.split and settings.split != paper.split:
@@ -29,4 +30,6 @@ def differences(settings: BenchmarkSettings, evaluation: Evaluation, sampling: M
         # PCDMs have one guidance weight, of another name.
         if value and name in sampling and sampling[name] != value:
             found.append(f"{name} {sampling[name]}, the paper's is {value}")
+    if paper.table and sampling:
+        found.append(SHARED_NOISE)
     return found + [f"{column}: {difference}" for column, difference in paper.differences.items()]

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from signgen.errors import UserError
+from signgen.io.model_location import model_name
 from signgen.metrics import DEFAULT_METRICS
 from signgen.rendering.settings import RenderingSettings
 
+PUBLISHED_FRAMES = "published frames"
 CALIBRATION = ("ground truth", "autoencoder", "first frame warped", "first frame copied")
 
 
@@ -17,7 +19,7 @@ class Paper:
     table: str = ""
     """A CSV file: `method`, a column for each number, `source`."""
     columns: dict[str, str] = field(default_factory=dict)
-    """Column of the table -> the number of ours that stands in it."""
+    """Column of the table -> the number of ours that stands in it; "" for one that nothing of ours compares with."""
     split: str = ""
     frames: int = 0
     size: str = ""
@@ -25,13 +27,15 @@ class Paper:
     steps: int = 0
     solver: str = ""
     guidance: float = 0
+    published_frames: str = ""
+    """A tree of clips that the paper's authors published: a calibration row, of those that the corpus has."""
     differences: dict[str, str] = field(default_factory=dict)
     """Column -> why our number is another one than the paper's, whatever is rendered."""
 
 
 @dataclass
 class BenchmarkSettings(RenderingSettings):
-    """Settings of a benchmark. None leaves a choice to the model."""
+    """A benchmark. What is None is the model's own default."""
 
     output: str = "???"
     """Folder of the rendered clips, `benchmark.json` and `report.html`."""
@@ -45,6 +49,8 @@ class BenchmarkSettings(RenderingSettings):
     metrics: list[str] = field(default_factory=lambda: list(DEFAULT_METRICS))
     weights: dict[str, str] = field(default_factory=dict)
     """Network of a metric -> a file of its weights, as `evaluate --weights`."""
+    estimator: str = "mediapipe"
+    """What finds the hands for Hand PE: mediapipe, or mmpose with `weights.hrnet-wholebody`."""
     fid_against: dict[str, str] = field(default_factory=dict)
     """Name -> a file of features, as `evaluate --fid-against`."""
     start: int = 0
@@ -64,5 +70,5 @@ class BenchmarkSettings(RenderingSettings):
     @property
     def subject(self) -> str:
         """The name of the row that the benchmark is about."""
-        name = Path(self.frames or self.model).resolve().name
-        return f"{name} (rendered)" if name in CALIBRATION else name
+        name = Path(self.frames).resolve().name if self.frames else model_name(self.model)
+        return f"{name} (rendered)" if name in (*CALIBRATION, PUBLISHED_FRAMES) else name

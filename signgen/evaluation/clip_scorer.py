@@ -1,10 +1,10 @@
 """Scoring one clip: its frames are streamed through the metrics."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ from PIL import Image
 from torch import Tensor
 
 from signgen.errors import UserError
+from signgen.evaluation.metric_files import MetricFiles
 from signgen.evaluation.pairing import ClipPair
 from signgen.evaluation.scores import ClipScores
-from signgen.metrics import METRICS, NETWORKS, AveragedMetric, FeatureDistance, FrameMetric
+from signgen.metrics import METRICS, AveragedMetric, FeatureDistance, FrameMetric
 from signgen.runtime.prefetch import read_ahead
 from signgen.video import VideoReader, open_video
 
-CHUNK_PIXELS = 1 << 20  # frames are scored in chunks of about this size: 19 frames of 210x260
+# Frames are scored in chunks of about this size: 19 frames of 210x260, which stay in a processor's caches, and 153 on
+# other devices, which are quick where there is much to do at a time.
+CHUNK_PIXELS, DEVICE_CHUNK_PIXELS = 1 << 20, 1 << 23
 
 
 @dataclass(frozen=True)
@@ -35,35 +38,7 @@ class Protocol:
         return {"frames": frames, "resizing": resized}
 
 
-@dataclass(frozen=True)
-class MetricFiles:
-    """Files that metrics need or may be given.
-
-    Attributes:
-        weights: network (a value of `signgen.metrics.NETWORKS`) -> its weights, instead of a package's.
-        fid_against: name -> a file of features, of frames that FID and KID compare with as well.
-    """
-
-    weights: Mapping[str, Path] = field(default_factory=dict)
-    fid_against: Mapping[str, Path] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if unknown := set(self.weights) - set(NETWORKS.values()):
-            raise UserError(
-                f"no metric uses a network {min(unknown)!r}: there are {', '.join(sorted(set(NETWORKS.values())))}"
-            )
-
-    def make(self, name: str) -> FrameMetric:
-        """The metric called `name`. UserError where it is not available."""
-        given: dict[str, Any] = {}
-        if NETWORKS.get(name) in self.weights:
-            given["weights"] = self.weights[NETWORKS[name]]
-        if self.fid_against and name.startswith("fid"):
-            given["against"] = self.fid_against
-        return METRICS[name](**given)
-
-
-ALL_FRAMES, PACKAGED = Protocol(), MetricFiles()
+ALL_FRAMES = Protocol()
 
 
 @dataclass(frozen=True)
@@ -98,6 +73,13 @@ class ClipResult:
     problem: str = ""
     features: Mapping[str, Features] = field(default_factory=dict)
 
+    def joined(self, other: "ClipResult") -> "ClipResult":
+        """The same clip's scores by other metrics beside these."""
+        if self.scores is None or other.scores is None:
+            return self if self.scores is None else other
+        totals, counts = (getattr(self.scores, kind) | getattr(other.scores, kind) for kind in ("totals", "counts"))
+        return replace(self, scores=replace(self.scores, totals=totals, counts=counts))
+
 
 class ClipScorer:
     """Metrics made ready, for one clip after the other.
@@ -109,13 +91,33 @@ class ClipScorer:
     def __init__(self, names: Sequence[str], poses: bool, protocol: Protocol, device: str, files: MetricFiles) -> None:
         """poses: whether key points will be given. Raises UserError for an unknown metric, and where none is left."""
         self.metrics, self.unavailable = make_metrics(names, poses, device, files)
-        self.protocol = protocol
+        self.protocol, self.device = protocol, torch.device(device)
         self._recipe = (poses, protocol, device, files)
 
     @property
     def recipe(self) -> tuple[Any, ...]:
         """Arguments that make the same scorer in another process."""
         return (list(self.metrics), *self._recipe)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether metrics compute on another device than the CPU."""
+        return self.device.type != "cpu"
+
+    def on_cpu(self) -> "ClipScorer | None":
+        """A scorer of those metrics alone whose work is the CPU's though this one's device is another; None where there
+        are none."""
+        names = [name for name, metric in self.metrics.items() if metric.on_cpu]
+        if not (self.elsewhere and names):
+            return None
+        poses, protocol, _, files = self._recipe
+        return ClipScorer(names, poses, protocol, "cpu", files)
+
+    def without(self, other: "ClipScorer") -> "ClipScorer":
+        """This scorer without the other's metrics."""
+        rest = copy(self)
+        rest.metrics = {name: metric for name, metric in self.metrics.items() if name not in other.metrics}
+        return rest
 
     @property
     def averaged(self) -> list[AveragedMetric]:
@@ -152,11 +154,12 @@ class ClipScorer:
     def _stream(
         self, task: ClipTask, averaged: Sequence[AveragedMetric], features: Mapping[str, Features]
     ) -> ClipScores:
-        device = next(iter(self.metrics.values())).device
+        device = self.device
         keypoints = None if task.keypoints is None else torch.from_numpy(task.keypoints)
         with open_video(task.pair.generated) as generated, open_video(task.pair.reference) as reference:
             scores = ClipScores(task.pair.name, 0, reference.size)
-            for chunk in _chunks(generated, reference, self.protocol):
+            pixels = DEVICE_CHUNK_PIXELS if self.elsewhere else CHUNK_PIXELS
+            for chunk in _chunks(generated, reference, self.protocol, pixels):
                 ours, theirs = (frames.to(device) for frames in chunk)
                 points = None
                 if keypoints is not None:
@@ -181,7 +184,7 @@ def make_metrics(
             near = get_close_matches(name, METRICS, n=1) or list(METRICS)
             raise UserError(f"unknown metric {name!r}; did you mean {', '.join(near)}?")
         try:
-            metric = files.make(name).to(device)
+            metric = files.make(name, device)
         except UserError as error:
             unavailable[name] = str(error)
             continue
@@ -194,10 +197,12 @@ def make_metrics(
     return chosen, unavailable
 
 
-def _chunks(generated: VideoReader, reference: VideoReader, protocol: Protocol) -> Iterator[tuple[Tensor, Tensor]]:
+def _chunks(
+    generated: VideoReader, reference: VideoReader, protocol: Protocol, pixels: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Consecutive frames of both, uint8 (F, H, W, 3), each side decoded in a thread of its own while others score."""
     width, height = reference.size
-    length = max(1, CHUNK_PIXELS // (width * height))
+    length = max(1, pixels // (width * height))
 
     def chunks(reader: VideoReader) -> Iterator[Tensor]:
         frames = (resized(frame, reference.size) for frame in islice(reader, protocol.start, None))

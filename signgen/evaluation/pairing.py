@@ -25,7 +25,7 @@ class ClipPair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs in the order of their names, and the names of the clips without a partner."""
+    """The pairs in order of their names, and the names of the clips that stayed alone on either side."""
 
     pairs: list[ClipPair]
     only_generated: list[str]
@@ -33,10 +33,10 @@ class Pairing:
 
 
 def pair_clips(generated: Path, reference: Path) -> Pairing:
-    """Pair two clips, or two trees of clips by their names. Raises UserError if there is nothing to pair.
+    """Pair two clips, or two trees of clips by name. UserError where there is nothing to pair.
 
     A clip's name is its path below the tree, without the suffix of a video, its accents written in one way. Two single
-    clips are always a pair; the pair then has the name of the reference.
+    clips are a pair whatever they are called; the name is then the reference's.
     """
     ours, theirs = find_clips(generated), find_clips(reference)
     if is_clip(generated) and is_clip(reference):

@@ -1,4 +1,4 @@
-"""Writes an evaluation as one HTML page. The page needs no network, no scripts and no other files."""
+"""An evaluation as one HTML page that needs nothing beside it: no network, no scripts, no other files."""
 
 import math
 import platform
@@ -105,7 +105,7 @@ def write_report(
 
 
 def rank(evaluation: Evaluation) -> tuple[str, list[ClipScores]]:
-    """The quantity to sort clips by ("" if there is none), and the clips that have it, the worst first."""
+    """The quantity that tells good clips from bad, "" if there is none, and the clips that have it, worst first."""
     per_clip = evaluation.clips[0].totals
     directed = [name for name, quantity in evaluation.tabled.items() if quantity.better in ("higher", "lower")]
     for name in [*RANKED_BY, *directed]:
@@ -146,7 +146,7 @@ def distributions(evaluation: Evaluation) -> list[Distribution]:
 
 
 def tabled_per_clip(evaluation: Evaluation) -> list[str]:
-    """The quantities of a table that single clips have. Quantities of whole sets, such as FID, are left out."""
+    """The quantities of a table that clips have; those of whole sets they have not."""
     return [name for name in evaluation.clips[0].totals if name in evaluation.tabled]
 
 

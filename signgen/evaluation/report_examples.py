@@ -1,4 +1,4 @@
-"""What a report shows of a clip: a video of inputs and output side by side, the hands, and where the clip flickers."""
+"""What a report shows of a clip: a video of what went in and came out, its hands, and where it flickers."""
 
 import base64
 import tempfile
@@ -107,7 +107,7 @@ def png(picture: np.ndarray) -> str:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Content as a data URI, which a page holds itself."""
+    """Content inside a page instead of beside it."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 

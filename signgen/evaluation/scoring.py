@@ -1,10 +1,12 @@
 """`evaluate`.
 
-It pairs clips, scores them and adds the scores up. Memory does not grow with the number of clips.
+Pair clips, score them, add up. Memory does not grow with the number of clips.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ import torch
 
 from signgen import __version__
 from signgen.errors import UserError
-from signgen.evaluation.clip_scorer import ALL_FRAMES, PACKAGED, ClipResult, ClipScorer, ClipTask, MetricFiles, Protocol
+from signgen.evaluation.clip_scorer import ALL_FRAMES, ClipResult, ClipScorer, ClipTask, Protocol
+from signgen.evaluation.metric_files import PACKAGED, MetricFiles
 from signgen.evaluation.pairing import ClipPair, Pairing, Poses, find_poses, pair_clips
 from signgen.evaluation.scores import ClipScores, Evaluation, Score, pool
 from signgen.evaluation.stored_scores import StoredRows
+from signgen.io.atomic_files import locked_folder
 from signgen.metrics import DEFAULT_METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.runtime.worker_pool import AHEAD, in_order, processes
@@ -75,24 +79,26 @@ def evaluate_pairs(
 
     rows: a folder that keeps clips' scores, from which an interrupted evaluation goes on (metrics of whole sets, such
     as FID, see all clips again). speakers: clip -> signer, for totals of each. workers: processes that score, of one
-    thread each; 1: this one, with all of torch's threads. More need a script whose main module can be imported.
+    thread each, or only what the CPU does of it, where device is another; 1: this one, with all of torch's threads.
+    More need a script whose main module can be imported.
     """
     scorer = ClipScorer(metrics, poses is not None, protocol, device, files)
-    stored = None if rows is None else StoredRows(rows, _settings(scorer, files))
-    tasks = (_task(pair, poses, scorer, stored, len(pairing.pairs) == 1) for pair in pairing.pairs)
     clips, unscored = [], {}
-    for result in progress(_results(scorer, tasks, workers), len(pairing.pairs)):
-        pair = result.task.pair
-        if result.scores is None:
-            unscored[pair.name] = result.problem
-            continue
-        if stored and result.task.known is None:
-            stored.add(pair, result.task.keypoints, result.scores)
-        for name, chunks in result.features.items():
-            metric = scorer.of_sets[name]
-            for chunk in chunks:
-                metric.observe(*(torch.from_numpy(features).to(metric.device) for features in chunk))
-        clips.append(result.scores)
+    with nullcontext() if rows is None else locked_folder(rows):
+        stored = None if rows is None else StoredRows(rows, _settings(scorer, files))
+        tasks = (_task(pair, poses, scorer, stored, len(pairing.pairs) == 1) for pair in pairing.pairs)
+        for result in progress(_results(scorer, tasks, workers), len(pairing.pairs)):
+            pair = result.task.pair
+            if result.scores is None:
+                unscored[pair.name] = result.problem
+                continue
+            if stored and result.task.known is None:
+                stored.add(pair, result.task.keypoints, result.scores)
+            for name, chunks in result.features.items():
+                metric = scorer.of_sets[name]
+                for chunk in chunks:
+                    metric.observe(*(torch.from_numpy(features).to(metric.device) for features in chunk))
+            clips.append(result.scores)
     if not clips:
         raise UserError(next(iter(unscored.values())))
     chosen = list(scorer.metrics.values())
@@ -109,16 +115,31 @@ def evaluate_pairs(
     )
 
 
-def default_workers(clips: int, device: str) -> int:
-    """A process for each core that torch may use, where the clips are worth starting them; one for other devices."""
-    return max(1, min(torch.get_num_threads(), clips // CLIPS_PER_PROCESS)) if device == "cpu" else 1
+def default_workers(clips: int) -> int:
+    """A process for each core that torch may use, where the clips are worth starting them."""
+    return max(1, min(torch.get_num_threads(), clips // CLIPS_PER_PROCESS))
 
 
 def _results(scorer: ClipScorer, tasks: Iterable[ClipTask], workers: int) -> Iterator[ClipResult]:
-    """What comes of tasks, in their order."""
+    """What comes of tasks, in their order.
+
+    Several processes compute on the CPU: all metrics, or, where this one has another device, those whose work is the
+    CPU's, while this one does the others.
+    """
     if workers < 2:
         yield from map(scorer.score, tasks)
-        return
+    elif not scorer.elsewhere:
+        yield from _shared_out(scorer, tasks, workers)
+    elif on_cpu := scorer.on_cpu():
+        here, there = tee(tasks)
+        others = map(scorer.without(on_cpu).score, here)
+        for result, other in zip(_shared_out(on_cpu, there, workers), others, strict=True):
+            yield other.joined(result)
+    else:
+        yield from map(scorer.score, tasks)
+
+
+def _shared_out(scorer: ClipScorer, tasks: Iterable[ClipTask], workers: int) -> Iterator[ClipResult]:
     with processes(workers, 1, _start, *scorer.recipe) as pool:
 
         def submit(task: ClipTask) -> "Future[ClipResult]":
@@ -141,7 +162,7 @@ def _score(task: ClipTask) -> ClipResult:
 
 
 def _settings(scorer: ClipScorer, files: MetricFiles) -> dict[str, Any]:
-    """Everything besides the clips that their scores depend on."""
+    """What clips' scores depend on beside the clips."""
     quantities = {each.name: each.protocol for metric in scorer.averaged for each in metric.quantities}
     weights = {network: str(path.resolve()) for network, path in files.weights.items()}
     settings = {"signgen": __version__, "protocol": scorer.protocol.in_words(), "quantities": quantities}
@@ -161,7 +182,7 @@ def total_scores(metrics: Sequence[FrameMetric], clips: list[ClipScores]) -> dic
 
 
 def _task(pair: ClipPair, poses: Poses | None, scorer: ClipScorer, stored: StoredRows | None, single: bool) -> ClipTask:
-    """The task of scoring a pair, or the reason why it cannot be scored."""
+    """What is to be done about a pair."""
     try:
         keypoints = _checked_keypoints(pair, poses, scorer.protocol, single)
         known = stored.get(pair, keypoints) if stored else None

@@ -1,4 +1,4 @@
-"""Published tables, and how our rows are added below them."""
+"""Published tables, and a paper's table with rows of ours beneath it."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Moves the first frame by its key points, without any trained model.
+"""The first frame moved by its key points: what drives a picture without any training.
 
 Every pixel of the new frame looks up the old one at the place where the points around it come from: their displacements
 are averaged with Gaussian weights, so that the nearest decide. Far from all points nothing moves. What the first frame

@@ -1,4 +1,4 @@
-"""Makes a larger corpus from a labelled one: other signers sign each clip, with varied motion and the same labels."""
+"""From a labelled corpus to a larger one: each clip by other signers, in varied motion, labels carried over."""
 
 from signgen.export.corpus_export import Export, export_corpus
 from signgen.export.settings import ExportSettings, Gate, Signers, Variation

@@ -15,7 +15,7 @@ from signgen.errors import UserError
 from signgen.export.job_inputs import JobInputs
 from signgen.export.quality_gate import QualityGate, Scores
 from signgen.export.settings import ExportSettings
-from signgen.io.model_location import model_folder
+from signgen.io.model_location import model_folder, model_name
 from signgen.io.provenance import model_hash, provenance
 from signgen.rendering.generator import render
 from signgen.rendering.render_to_file import load_pipeline
@@ -43,10 +43,10 @@ class ClipRenderer:
     def __init__(self, settings: ExportSettings, device: str) -> None:
         folder = model_folder(settings.model)
         self.settings = settings
-        self.origin = (Path(settings.model).resolve().name, model_hash(folder))
+        self.origin = (model_name(settings.model), model_hash(folder))
         dtype = None if settings.dtype == "auto" else getattr(torch, settings.dtype)
         self.pipeline = load_pipeline(folder, device, dtype)
-        self.gate = QualityGate(settings.gate)
+        self.gate = QualityGate(settings.gate, str(self.pipeline.device))
 
     def render(self, order: JobInputs) -> Rendered:
         """Render one clip. What is wrong with the clip comes back as `error`; a machine's failure is raised."""

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from signgen import __version__
@@ -17,7 +16,7 @@ from signgen.export.local_workers import Workers, local_workers
 from signgen.export.settings import ExportSettings
 from signgen.io.atomic_files import atomic_path, keep_settings
 from signgen.io.config import to_yaml
-from signgen.io.model_location import model_folder
+from signgen.io.model_location import model_folder, model_name
 from signgen.io.provenance import model_hash
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them
@@ -51,7 +50,7 @@ def export_corpus(
     """
     jobs = make_plan(settings)
     digest = model_hash(model_folder(settings.model))
-    model = {"model": Path(settings.model).resolve().name, "model_sha256": digest, "software": f"signgen {__version__}"}
+    model = {"model": model_name(settings.model), "model_sha256": digest, "software": f"signgen {__version__}"}
     store = ExportFolder(settings, model)
     with store.locked():
         keep_settings(store.root / "export.json", settings.content | model | {"plan_sha256": plan_hash(jobs)})

@@ -1,4 +1,4 @@
-"""Writes what other tools need to read the clips: Phoenix-2014T's table, WebDataset shards, Hugging Face metadata."""
+"""What makes a folder of clips a data set: Phoenix-2014T's table, WebDataset shards, Hugging Face metadata."""
 
 import hashlib
 import io
@@ -59,7 +59,7 @@ def _write_shard(path: Path, store: ExportFolder, rows: Iterable[Row]) -> None:
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """Add a file without its time and owner, so that the same clips make the same shard."""
+    """Without times and owners: the same clips make the same shard."""
     entry = tarfile.TarInfo(name)
     entry.size = len(content)
     tar.addfile(entry, io.BytesIO(content))

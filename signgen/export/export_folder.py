@@ -1,14 +1,10 @@
-"""Stores rendered clips. The files are written first and the manifest's row last, so a clip with a row is complete."""
+"""Rendered clips on disk: files first, then the manifest's row, so that a clip with a row is complete."""
 
 import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from signgen.errors import UserError
 from signgen.export.clip_renderer import Rendered
@@ -16,7 +12,7 @@ from signgen.export.job_inputs import JobInputs
 from signgen.export.jobs import Job
 from signgen.export.quality_gate import verdict
 from signgen.export.settings import ExportSettings
-from signgen.io.atomic_files import atomic_folder, atomic_path
+from signgen.io.atomic_files import atomic_folder, atomic_path, locked_folder
 from signgen.io.limits import read_json
 from signgen.io.provenance import STATEMENT
 from signgen.poses import write_poses
@@ -38,21 +34,12 @@ class ExportFolder:
         self.split = settings.split or "train"
         self._model = model
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Lock the folder, and remove incomplete files that a killed export left. Raises UserError if another export is
-        running."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.root / ".lock", timeout=0):
-                for unfinished in list(self.root.rglob(".*.partial")):
-                    shutil.rmtree(unfinished)
-                yield
-        except Timeout as error:
-            raise UserError(f"{self.root}: another export is writing there") from error
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other exports out, and remove what a killed one left half-written. UserError if one is running."""
+        return locked_folder(self.root)
 
     def is_done(self, job: Job) -> bool:
-        """Whether a clip is complete. A clip that failed is not: the cause may have been removed since."""
+        """Whether a clip is complete. One that failed is not: what it failed on may have been mended."""
         return self._row_path(job).exists() and self.row(job)["status"] != "failed"
 
     def row(self, job: Job) -> Row:
@@ -72,7 +59,7 @@ class ExportFolder:
         return self.root / "poses" / self.split / f"{name}.npz"
 
     def add(self, job: Job, order: JobInputs, rendered: Rendered) -> None:
-        """Write a rendered clip and its row. Of a clip that is dropped, only the row is written."""
+        """Write a rendered clip and its row. A clip that is dropped has a row alone."""
         if rendered.error:
             self.add_failed(job, rendered.error)
             return

@@ -1,4 +1,4 @@
-"""The inputs of a job: the signer's picture and the fitted poses. A worker needs nothing else but the model."""
+"""From a job to an order: the signer's picture and the fitted poses, all that a worker needs beside the model."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +29,7 @@ class JobInputsReader:
     """Reads what jobs refer to, and fits poses to signers."""
 
     def __init__(self, jobs: list[Job], fps: float | None = None) -> None:
-        """fps: of the rendered clips; None keeps the poses' own."""
+        """fps: of what is rendered; the poses' own without it."""
         self._fps = fps
         clips = [clip for job in jobs for clip in {job.clip, job.signer.clip}]
         self._open = PoseFiles(clip.poses for clip in dict.fromkeys(clips)).open

@@ -1,5 +1,4 @@
-"""Plans the jobs of an export: clips x signers x variations. Every random number follows from the seed and the job's
-name."""
+"""What is to be rendered: clips x signers x variations, every draw fixed by the seed and the job's name."""
 
 import hashlib
 import json
@@ -36,7 +35,7 @@ class Job:
     seed: int
 
     def identity(self) -> dict[str, object]:
-        """A description of the job for JSON, with the labels and without file paths."""
+        """What the job is, fit for JSON: labels included, places of files left out."""
         return {
             "name": self.name,
             "source": self.clip.name,
@@ -88,7 +87,7 @@ def _clips(settings: ExportSettings) -> Corpus:
 
 
 def _signers(settings: ExportSettings) -> list[Signer]:
-    """Every speaker once, with their first clip, in the order of the corpus."""
+    """Every speaker once, by their first clip, in the corpus's order."""
     wanted = settings.signers
     roots = wanted.roots or settings.roots
     found: dict[str, Signer] = {}
@@ -117,6 +116,6 @@ def _job(settings: ExportSettings, clip: Clip, signer: Signer, variation: Variat
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:
-    """A random generator for one purpose, which does not depend on what else is planned."""
+    """Randomness of one thing, whatever else is planned."""
     digest = hashlib.sha256(name.encode()).digest()
     return np.random.default_rng([seed, *np.frombuffer(digest, np.uint32).tolist()])

@@ -1,4 +1,4 @@
-"""Renders jobs on this machine: in this process, or in one process for each device."""
+"""Who renders orders: this process, a process for each device, or (in `ray_cluster`) a cluster."""
 
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ _renderer: ClipRenderer  # of a worker process
 
 
 def local_workers(settings: ExportSettings, orders: Iterable[JobInputs]) -> Iterator[Rendered]:
-    """Render on the devices of this machine: in this process if there is one device, else in one process for each."""
+    """Render on the devices of this machine: here if there is one, else in a process for each."""
     devices = local_devices(settings)
     if len(devices) == 1:
         renderer = ClipRenderer(settings, devices[0])
@@ -32,7 +32,7 @@ def local_workers(settings: ExportSettings, orders: Iterable[JobInputs]) -> Iter
 
 
 def local_devices(settings: ExportSettings) -> list[str]:
-    """The devices to render on, one for each process."""
+    """The devices of a process each."""
     if settings.devices != ["auto"]:
         return settings.devices
     return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]

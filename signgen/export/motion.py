@@ -1,4 +1,4 @@
-"""Varies motion: poses change as much as signers differ, but the sign and the handshape stay the same."""
+"""Varied motion: poses changed as signers differ, and no further than the sign and the handshape allow."""
 
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ HAND_BONES = np.array([(0 if joint % 4 == 1 else joint - 1, joint) for joint in 
 
 @dataclass(frozen=True)
 class Motion:
-    """The random changes of one clip: factors of speed and size, degrees, shoulder widths, and a seed for the noise."""
+    """What was drawn for one clip: factors of speed and size, degrees, shoulder widths, and a seed for the noise."""
 
     mirror: bool
     tempo: float
@@ -35,8 +35,7 @@ class Motion:
 
 
 def draw_motion(variation: Variation, rng: np.random.Generator) -> Motion:
-    """Draw random changes within a variation's limits. They are uniform; speed and size are uniform in their
-    logarithm."""
+    """One draw within a variation's limits: uniform, speed and size uniform in their logarithm."""
     tempo, rotation, scale, x, y = rng.uniform(-1, 1, 5)
     return Motion(
         mirror=variation.mirror,
@@ -51,7 +50,7 @@ def draw_motion(variation: Variation, rng: np.random.Generator) -> Motion:
 
 
 def _rounded(value: float) -> float:
-    """Round as the manifest does, so that it shows the numbers that were used. There is no negative zero."""
+    """To what the manifest shows, so that its numbers are those that were used; without a zero's sign."""
     return round(float(value), 6) + 0.0
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,17 +30,18 @@ class Scores:
 class QualityGate:
     """Scores clips, where the estimator is installed."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, device: str = "cpu") -> None:
         self.gate = gate
         self._estimator: Callable[[], AbstractContextManager[Estimate]] | None = None
         self._reason = "gate.estimator is none"
         if gate.estimator == "none":
             return
         try:
-            with ESTIMATORS[gate.estimator]():
-                self._estimator = ESTIMATORS[gate.estimator]
+            self._estimator = partial(ESTIMATORS[gate.estimator], device=device)
+            with self._estimator():
+                pass
         except UserError as error:
-            self._reason = str(error)
+            self._estimator, self._reason = None, str(error)
 
     def score(self, frames: np.ndarray, poses: PoseSequence) -> Scores:
         """Scores of each `gate.every`-th of the frames, uint8 (F, H, W, 3), made by as many poses in their pixels."""

@@ -15,7 +15,7 @@ ESTIMATORS = ("none", "mediapipe", "mmpose")
 
 @dataclass
 class Signers:
-    """Who signs: the speakers of a corpus, each as shown in the first frame of their first clip.
+    """Who is to sign: the speakers of a corpus, each in the first frame of their first clip.
 
     A clip's own speaker is left out. A clip without a speaker is a signer of its own, called by the clip's name.
     """
@@ -32,7 +32,7 @@ class Signers:
 
 @dataclass
 class Variation:
-    """How motion is changed. Each number is the limit of a random change, drawn for each clip; 0 changes nothing."""
+    """How motion is changed. Each number is the limit of a draw, made for each rendered clip; 0 changes nothing."""
 
     name: str = "???"
     mirror: bool = False
@@ -59,8 +59,7 @@ class Variation:
 
 @dataclass
 class Gate:
-    """When a rendered clip is not good enough, and what is done with it. Poses are estimated in the clip to find
-    out."""
+    """When a rendered clip is not good enough, by poses found again in it, and what is done then."""
 
     estimator: str = "mediapipe"
     """What finds poses: mediapipe, mmpose (optional packages), or none: quality is not measured."""
@@ -82,7 +81,7 @@ class Gate:
 
 @dataclass
 class ExportSettings(RenderingSettings):
-    """Settings of an export. None leaves a choice to the model."""
+    """An export. What is None is the model's own default."""
 
     output: str = "???"
     roots: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Estimates how large an export would be, without rendering it."""
+"""What an export would hold, without rendering it."""
 
 import tempfile
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """Fetching a model folder: from the hub, or an archive from a URL, nothing but JSON, safetensors and text."""
 
-import errno
 import shutil
 import stat
 import tempfile
@@ -16,7 +15,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from signgen.errors import UserError, one_line
-from signgen.io.atomic_files import atomic_folder
+from signgen.io.atomic_files import MACHINE_ERRORS, atomic_folder
 from signgen.io.limits import budget
 from signgen.io.model_config import model_index
 
@@ -24,7 +23,6 @@ SUFFIXES = (".json", ".safetensors", ".md", ".txt")  # what a model needs, and n
 MAX_BYTES, MAX_UNSAID = 64 << 30, 4 << 30
 CHUNK = 1 << 20
 ENCRYPTED, DEPTH = 1, 16  # a flag of zip archives; folders in folders
-MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # what no other archive would mend
 
 Progress = Callable[[Iterable[bytes], int, str], Iterable[bytes]]
 
@@ -113,7 +111,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path, source: str) -> None:
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise UserError(f"{source}: {entry.filename} is in it twice, or also as a folder") from error
         except OSError as error:
-            if error.errno in MACHINE:
+            if error.errno in MACHINE_ERRORS:
                 raise
             raise UserError(f"{source}: {entry.filename} cannot be unpacked ({one_line(error)})") from error
 

@@ -12,6 +12,12 @@ def embedded_models() -> list[str]:
     return sorted(index.parent.name for index in EMBEDDED.glob("*/model_index.json"))
 
 
+def model_name(path_or_name: str | Path) -> str:
+    """What a model is called: as its folder or embedded model, and one that a training saved, RUN/model, as the run."""
+    path = Path(path_or_name).resolve()
+    return path.parent.name if path.name == "model" and (path.parent / "checkpoints").is_dir() else path.name
+
+
 def model_folder(path_or_name: str | Path) -> Path:
     """The folder of a model given by path, by embedded name or by hub id. Raises UserError where there is none."""
     if (EMBEDDED / path_or_name / "model_index.json").exists() and "/" not in str(path_or_name):

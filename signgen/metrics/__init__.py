@@ -47,6 +47,7 @@ NETWORKS = {
     "fid": "inception",
     "fid-torchvision": "inception-torchvision",
     "fvd": "i3d",
+    "hand-pe": "hrnet-wholebody",
 }
 # What needs nothing but signgen itself.
 DEFAULT_METRICS = ("ssim", "psnr", "hand-ssim", "flicker", "tcd")

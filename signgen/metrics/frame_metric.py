@@ -36,9 +36,11 @@ class FrameMetric(Metric):
 
     `update` takes uint8 (F, H, W, 3) frames twice and, for metrics with `needs_keypoints`, the reference's
     keypoints (F, 133, 3) in pixels of those frames. `compute` returns name -> value for each of `quantities`.
+    `on_cpu`: whether its work is the CPU's, whatever its device.
     """
 
     full_state_update = False
+    on_cpu = False
     needs_keypoints = False
     quantities: tuple[Quantity, ...] = ()
 

@@ -30,7 +30,7 @@ INCEPTION = {
     "torchvision": "torchvision's Inception of ImageNet, bilinear to 299x299, input about -0.03 to 0.43 as published",
 }
 I3D = "I3D (TorchScript file), runs of 16 frames one after the other, what is left over of a clip not counted"
-BATCH = 16
+BATCH, DEVICE_BATCH = 16, 128  # frames that Inception takes at a time, on a CPU and elsewhere
 FEATURES, FEATURES_I3D = 2048, 400
 CLIP = 16  # frames
 SIDES = ("generated", "reference")
@@ -61,7 +61,7 @@ def inception_features(frames: Tensor, variant: Variant = "tensorflow", weights:
     mean, std = (torch.tensor(values, device=frames.device)[:, None, None] for values in (MEAN, STD))
     found = []
     with torch.no_grad():
-        for batch in frames.split(BATCH):
+        for batch in frames.split(BATCH if frames.device.type == "cpu" else DEVICE_BATCH):
             planes = functional.interpolate(to_planes(batch) / 255, (299, 299), mode="bilinear")
             planes = 2 * planes - 1 if variant == "tensorflow" else 2 * (planes * std + mean) - 1
             found.append(network(planes).double())

@@ -5,7 +5,7 @@ compared; the share that it finds is reported beside, so that vanished hands do 
 unseen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -32,17 +32,30 @@ def find_hands(frames: Tensor, keypoints: Tensor, estimator: HandEstimator) -> T
     """
     height, width = frames.shape[1:3]
     present = hand_present(keypoints, height, width)
-    size = round(CONTEXT * patch_size(width))
     points = np.full((*present.shape, JOINTS, 2), np.nan)
-    patches = hand_patches(frames, keypoints, present, size).cpu().numpy()
-    corners = patch_corners(keypoints, present, size).cpu().numpy()
-    for place, patch, corner in zip(present.nonzero().tolist(), patches, corners, strict=True):
-        knuckle = keypoints[place[0], MIDDLE_KNUCKLES[place[1]], :2].cpu().numpy()
-        hands = estimator(patch) + corner
+    look = _in_frames if estimator.whole_frame else _in_patches
+    found = look(frames, keypoints, present, estimator)
+    for (frame, side), hands in zip(present.nonzero().tolist(), found, strict=True):
+        knuckle = keypoints[frame, MIDDLE_KNUCKLES[side], :2].cpu().numpy()
         away = np.abs(hands[:, MIDDLE_KNUCKLE] - knuckle).max(-1)
         if len(hands) and away.min() < patch_size(width) / 2:
-            points[place[0], place[1]] = hands[away.argmin()]
+            points[frame, side] = hands[away.argmin()]
     return torch.from_numpy(points)
+
+
+def _in_patches(frames: Tensor, keypoints: Tensor, present: Tensor, estimator: HandEstimator) -> Iterator[np.ndarray]:
+    """All hands (N, 21, 2) found around each present one."""
+    size = round(CONTEXT * patch_size(frames.shape[2]))
+    patches = hand_patches(frames, keypoints, present, size).cpu().numpy()
+    corners = patch_corners(keypoints, present, size).cpu().numpy()
+    return (estimator(patch) + corner for patch, corner in zip(patches, corners, strict=True))
+
+
+def _in_frames(frames: Tensor, keypoints: Tensor, present: Tensor, estimator: HandEstimator) -> Iterator[np.ndarray]:
+    """All hands (N, 21, 2) found in the frame of each present one."""
+    for frame, hands in zip(frames.cpu().numpy(), present.sum(1).tolist(), strict=True):
+        if hands:
+            yield from [estimator(frame)] * hands
 
 
 def driving_hands(keypoints: Tensor) -> Tensor:
@@ -66,6 +79,7 @@ class HandPE(AveragedMetric):
 
     def __init__(self, estimator: Callable[[], HandEstimator] = MediaPipeHands) -> None:
         self.estimator = estimator()
+        self.on_cpu = self.estimator.on_cpu
         super().__init__(
             (
                 Quantity("hand-pe", f"mean Euclidean, by {self.estimator.name}", "lower", "px", "joint"),

@@ -43,6 +43,7 @@ class PoseError(AveragedMetric):
     """
 
     needs_keypoints = True
+    on_cpu = True
 
     def __init__(
         self, estimator: Callable[[], AbstractContextManager[Estimate]] = mediapipe_estimator, name: str = HOLISTIC

@@ -23,7 +23,7 @@ NAMES = {"gaussian": "ssim", "uniform51": "ssim-51", "legacy": "ssim-legacy", "l
 RADII = {"gaussian": (1.5, 5), "legacy": (1.5, 5), "legacy-pcdms": (1.2, 4)}  # sigma, pixels to either side
 PEAK = 255.0
 BLOCK = 32
-CACHED_FRAMES = 2
+CACHED_FRAMES, DEVICE_FRAMES = 2, 32
 
 
 def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> Tensor:
@@ -37,8 +37,9 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
     """
     weights = window_weights(window).to(generated.device)
     check_window(generated.shape[1:3], weights)
-    # A few frames at a time stay in the processor's cache.
-    pairs = zip(generated.split(CACHED_FRAMES), reference.split(CACHED_FRAMES), strict=True)
+    # A few frames at a time stay in a processor's cache.
+    count = CACHED_FRAMES if generated.device.type == "cpu" else DEVICE_FRAMES
+    pairs = zip(generated.split(count), reference.split(count), strict=True)
     legacy, sample = window.startswith("legacy"), window == "uniform51"
     scores = [_ssim(to_planes(a), to_planes(b), weights, sample, span(a) if legacy else PEAK) for a, b in pairs]
     return torch.cat(scores)

@@ -135,6 +135,8 @@ class TCD(TemporalMetric):
 class WarpingError(TemporalMetric):
     """How far each generated frame is from the one before, moved along the reference's optical flow."""
 
+    on_cpu = True
+
     def __init__(self) -> None:
         require_opencv()
         what = "mean absolute difference to the frame before, warped by the reference's flow (DIS), not occluded"

@@ -55,6 +55,7 @@ def driving_poses(
     estimator: str = "mediapipe",
     pose_size: tuple[int, int] | None = None,
     person: str | None = None,
+    device: str = "cpu",
 ) -> tuple[PoseSequence, Moments]:
     """The poses of a pose file or a video (or a folder of its frames), ready to drive the signer of `picture`.
 
@@ -62,15 +63,16 @@ def driving_poses(
 
     picture: uint8 (H, W, 3). frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short
     gaps are filled first. align_to: a pose file whose first frame is the pose in `picture`, or `ESTIMATE` to estimate
-    it. estimator: of poses in videos and pictures. pose_size: (width, height) of the picture that a pose file is of,
-    whatever it says; without either, that of `picture`. person: which of several (`signgen.poses.people.choose`); for a
-    video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything that cannot be read, found or fitted.
+    it. estimator: of poses in videos and pictures, on `device` where it can choose. pose_size: (width, height) of the
+    picture that a pose file is of, whatever it says; without either, that of `picture`. person: which of several
+    (`signgen.poses.people.choose`); for a video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything
+    that cannot be read, found or fitted.
     """
     size = (picture.shape[1], picture.shape[0])
     estimated = is_estimated(path)
     if estimated:
         box = None if person is None else parse_box(person)
-        with open_video(path) as video, ESTIMATORS[estimator]() as estimate:
+        with open_video(path) as video, ESTIMATORS[estimator](device=device) as estimate:
             poses = extract_poses(video, estimate, box, progress=progress)
     else:
         poses = read_poses(path, size=size, fps=fps, pose_size=pose_size, person=person)
@@ -82,14 +84,14 @@ def driving_poses(
     if smooth is not None:
         poses = SMOOTHERS[smooth](fill_gaps(poses))
     if align_to is not None:
-        poses = align(poses, pose_in_picture(align_to, picture, estimator))
+        poses = align(poses, pose_in_picture(align_to, picture, estimator, device))
     return poses, Moments(len(whole), whole.fps, frames.indices(len(whole))[0], whole.fps / poses.fps)
 
 
-def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe") -> PoseSequence:
+def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe", device: str = "cpu") -> PoseSequence:
     """The pose of the signer in `picture`, uint8 (H, W, 3): the first of a pose file, or, for `ESTIMATE`, estimated."""
     if path == ESTIMATE:
-        with ESTIMATORS[estimator]() as estimate:
+        with ESTIMATORS[estimator](device=device) as estimate:
             return estimate_picture(picture, estimate)
     return read_poses(path, size=(picture.shape[1], picture.shape[0]))[:1]
 
@@ -104,30 +106,37 @@ def source_pose_of(
     warn: Callable[[str], None],
     pose_size: tuple[int, int] | None = None,
     person: str | None = None,
+    device: str = "cpu",
 ) -> PoseSequence:
     """The pose of the signer in `picture`, uint8 (H, W, 3), which was read from `frame`.
 
     It is the first of the pose file `given`; else the first of `poses`, where these have the name of `frame`, whatever
     its ending; else it is estimated. Where no estimator is installed, the first of `poses` is taken, and `warn` is told
-    so. pose_size, person: of `poses`, as of `driving_poses`. Raises UserError where a pose cannot be read or found.
+    so. pose_size, person: of `poses`, as of `driving_poses`. device: of the estimator. Raises UserError where a pose
+    cannot be read or found.
     """
     if given is not None:
-        return pose_in_picture(given, picture, estimator)
+        return pose_in_picture(given, picture, estimator, device)
     if frame.resolve().with_suffix("") == poses.resolve().with_suffix(""):
-        return first_pose(poses, picture, estimator, pose_size, person)
+        return first_pose(poses, picture, estimator, pose_size, person, device)
     try:
-        return pose_in_picture(ESTIMATE, picture, estimator)
+        return pose_in_picture(ESTIMATE, picture, estimator, device)
     except MissingEstimator as error:
         warn(f"The signer of {frame} is taken to be in the first pose of {poses}: {error}. Or give --source-pose.")
-        return first_pose(poses, picture, estimator, pose_size, person)
+        return first_pose(poses, picture, estimator, pose_size, person, device)
 
 
 def first_pose(
-    path: Path, picture: np.ndarray, estimator: str, pose_size: tuple[int, int] | None, person: str | None
+    path: Path,
+    picture: np.ndarray,
+    estimator: str,
+    pose_size: tuple[int, int] | None,
+    person: str | None,
+    device: str,
 ) -> PoseSequence:
-    """The first pose of a pose file or a video."""
+    """The first pose of a pose file or a video, `path`; the other arguments are those of `driving_poses`."""
     if is_estimated(path):
-        return pose_in_picture(ESTIMATE, read_first_frame(path), estimator)
+        return pose_in_picture(ESTIMATE, read_first_frame(path), estimator, device)
     return read_poses(path, size=(picture.shape[1], picture.shape[0]), pose_size=pose_size, person=person)[:1]
 
 

@@ -3,7 +3,8 @@
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -72,10 +73,10 @@ def estimate_picture(picture: np.ndarray, estimate: Estimate) -> PoseSequence:
 
 
 @contextmanager
-def mediapipe_estimator() -> Iterator[Estimate]:
+def mediapipe_estimator(device: str = "cpu") -> Iterator[Estimate]:
     """MediaPipe Holistic, which tracks the most prominent person from frame to frame; its models come with it.
 
-    UserError where the package is not installed.
+    It computes on the CPU, whatever the device. UserError where the package is not installed.
     """
     try:
         from mediapipe.python.solutions.holistic import Holistic
@@ -119,10 +120,19 @@ def mmpose_estimator(
     Args:
         config: its configuration; mmpose's own of HRNet-W48 (DARK) if not given.
         checkpoint: a path, or a URL that mmpose fetches; None leaves random weights.
-        device: cpu, cuda, ...
+        device: cpu, cuda, ..., auto.
 
-    UserError where mmpose is not installed, or the checkpoint cannot be loaded.
+    It is loaded once for all clips of a run. UserError where mmpose is not installed, or the checkpoint cannot be
+    loaded.
     """
+    from signgen.runtime.device import usable_device  # and torch, which is slow to import
+
+    yield load_mmpose(config, checkpoint, str(usable_device(device)))
+
+
+@cache
+def load_mmpose(config: str | Path | None, checkpoint: str | Path | None, device: str) -> Estimate:
+    """The network of `mmpose_estimator`, made ready."""
     init_model, inference_topdown, configs = _import_mmpose()
     try:
         model = init_model(str(config or configs / HRNET_CONFIG), checkpoint and str(checkpoint), device=device)
@@ -136,7 +146,7 @@ def mmpose_estimator(
             raise UserError(f"the model of {config} finds {len(points)} points, not COCO-WholeBody's 133")
         return points
 
-    yield estimate
+    return estimate
 
 
 def _import_mmpose() -> tuple[Callable, Callable, Path]:
@@ -215,5 +225,6 @@ def _found(points: np.ndarray, size: tuple[int, int], fps: float) -> PoseSequenc
     return PoseSequence(keypoints, size, fps, COCO_WHOLEBODY)
 
 
-ESTIMATORS = {"mediapipe": mediapipe_estimator, "mmpose": mmpose_estimator}
-"""Estimators with their own defaults, by name."""
+MakeEstimator = Callable[..., AbstractContextManager[Estimate]]
+ESTIMATORS: dict[str, MakeEstimator] = {"mediapipe": mediapipe_estimator, "mmpose": mmpose_estimator}
+"""Estimators with their own defaults, by name; `device` is where one computes that can choose."""

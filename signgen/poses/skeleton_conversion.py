@@ -33,6 +33,14 @@ def convert(poses: PoseSequence, skeleton: str) -> PoseSequence:
     return PoseSequence(keypoints, poses.size, poses.fps, skeleton)
 
 
+def as_read(poses: PoseSequence, skeleton: str) -> PoseSequence:
+    """Poses for a model that is shown drawings of `skeleton`. Raises UserError for 18 points where it reads 133: it
+    would see neither hands nor face."""
+    if skeleton == COCO_WHOLEBODY != poses.skeleton:
+        raise UserError(f"this model reads whole-body poses ({COCO_WHOLEBODY}), not {poses.skeleton}")
+    return convert(poses, skeleton)
+
+
 def _middle(points: np.ndarray) -> np.ndarray:
     """(F, n, 3) -> (F, 3): the mean position with the lowest score; missing where one of the points is."""
     score = points[..., 2].min(1)

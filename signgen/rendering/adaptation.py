@@ -1,7 +1,6 @@
 """One signer from one short clip: the decoder learns how they look, then the denoiser how they move."""
 
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from PIL import Image
 
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
-from signgen.io.atomic_files import atomic_folder
+from signgen.io.atomic_files import atomic_folder, discard_folder
 from signgen.io.model_card import adapted_card, write_card
-from signgen.io.model_location import model_folder
+from signgen.io.model_location import model_folder, model_name
 from signgen.poses import PoseSequence, write_poses
 from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.systems.fpdm.pipeline import FPDMPipeline
@@ -65,8 +64,9 @@ def adapt(
         model: what to start from: an embedded model's name or a model folder.
         size: the preset that it was made by.
 
-    Beside `output` a folder `output.*.work` holds the framed clip and both trainings until all is done: stopped, the
-    same call goes on. Returns `output`. Raises UserError for a clip or a model that this cannot be done with.
+    Beside `output` a hidden folder `.output.*.work` holds the framed clip and both trainings until all is done:
+    stopped, the same call goes on. Returns `output`. Raises UserError for a clip or a model that this cannot be done
+    with.
     """
     effort, sizes, start = effort or Effort(), preset(size), model_folder(model)
     if len(frames) != len(poses):
@@ -82,7 +82,7 @@ def adapt(
         raise UserError(
             f"{start} renders in {config.sampling['steps']} steps: distill it first (`signgen train distill`)"
         )
-    work = output.with_name(f"{output.name}.{_digest(frames, poses, start, effort)}.work")
+    work = output.with_name(f".{output.name}.{_digest(frames, poses, start, effort)}.work")
     if not (work / "clip" / "train").is_dir():
         write_clip(*_framed(frames, poses, sizes), work / "clip" / "train")
     decoder = AutoencoderSettings(
@@ -119,10 +119,10 @@ def adapt(
         f"{effort.decoder} steps of the decoder and {effort.denoiser} of the denoiser, {effort.batch_size} frames each"
     )
     with atomic_folder(output) as unfinished:
-        card = adapted_card(name=output.name, model=Path(model).name, frames=len(frames), training=training)
+        card = adapted_card(name=output.name, model=model_name(model), frames=len(frames), training=training)
         write_card(unfinished, card)
         assemble(denoiser.folder / "model", decoder.folder / "model", unfinished)
-    shutil.rmtree(work)
+    discard_folder(work)
     return output
 
 

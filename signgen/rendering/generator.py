@@ -11,6 +11,7 @@ from signgen.errors import UserError
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import pose_inputs
 from signgen.poses import PoseSequence
+from signgen.poses.skeleton_conversion import as_read
 from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.runtime.batch_size import BATCH_SIZE, batch_sizes, device_memory
 from signgen.runtime.pinned_copies import to_device, to_host
@@ -37,12 +38,12 @@ def render(
 ) -> Iterator[np.ndarray]:
     """Yield a frame uint8 (H, W, 3), of the first frame's size, for every pose.
 
-    frame: uint8 (H, W, 3), the signer. poses: whole-body key points in pixels of `poses.size`, brought to the frame's
-    size. source_pose: its first frame is the signer's own pose in `frame`, which models need that move the frame
-    (`mini`) and PCDMs: `poses[:1]` where the frame is the poses' first; in pixels of a picture that is brought to the
-    frame's size likewise. noise_prior: start from the noised first frame, where the model's schedule leaves some of it.
-    batch_size: if not given, what there is memory for (`signgen.runtime.batch_size`). sampling: the options of
-    `SamplingOptions`. What is None is the model's own default.
+    frame: uint8 (H, W, 3), the signer. poses: key points, of whole bodies or of the model's own skeleton, in pixels of
+    `poses.size`, brought to the frame's size. source_pose: its first frame is the signer's own pose in `frame`, which
+    PCDMs need and models that move the frame (`mini`): `poses[:1]` where the frame is the poses' first; in pixels of a
+    picture that is brought to the frame's size likewise. noise_prior: start from the noised first frame, where the
+    model's schedule leaves some of it. batch_size: if not given, what there is memory for
+    (`signgen.runtime.batch_size`). sampling: the options of `SamplingOptions`. What is None is the model's own default.
 
     Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
     (beyond rounding). Raises UserError for input it cannot render.
@@ -51,9 +52,8 @@ def render(
         raise UserError(f"the first frame must be uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
     if source_pose is None and pipeline.needs_source_pose(pipeline.config):
         raise UserError("this model needs the pose of the signer in the first frame: give it as source pose")
-    for given in (poses, source_pose):
-        if given is not None and given.skeleton != "coco-wholebody-133":
-            raise UserError(f"rendering needs whole-body poses (coco-wholebody-133), not {given.skeleton}")
+    poses = as_read(poses, pipeline.config.skeleton)
+    source_pose = None if source_pose is None else as_read(source_pose, pipeline.config.skeleton)
     options = pipeline.sampling_options(**SamplingOptions(**sampling).sampling)
     size = tuple(pipeline.config.picture_size)
     height, width = frame.shape[:2]

@@ -14,7 +14,7 @@ from PIL import Image
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
 from signgen.io.model_config import model_index
-from signgen.io.model_location import model_folder
+from signgen.io.model_location import model_folder, model_name
 from signgen.io.provenance import model_hash, provenance
 from signgen.poses import PoseSequence
 from signgen.poses.driving import Moments
@@ -50,6 +50,7 @@ def render_to_file(
     driving: "Driving | None" = None,
     save_memory: bool = False,
     compile: bool = False,
+    count_flops: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
     """Render to an MP4, and write beside it, as OUT.mp4.json, what it was made with.
@@ -68,12 +69,13 @@ def render_to_file(
         driving: a video to put on the left.
         save_memory: `SignerPipeline.save_memory`.
         compile: `SignerPipeline.compile`.
+        count_flops: count the operations that FPDM's networks take, which costs seconds, and report `flop_utilisation`.
         options: those of `signgen.rendering.generator.render`; None leaves the choice to the model.
 
     Returns what was written beside the video.
     """
     folder = model_folder(model)
-    origin = provenance(Path(model).resolve().name, model_hash(folder), seed)
+    origin = provenance(model_name(model), model_hash(folder), seed)
     height, width = picture.shape[:2]
     size = (width + (driving.width(height) if driving else 0), height)
     with VideoWriter(output, poses.fps, size, origin) as writer:
@@ -97,37 +99,39 @@ def render_to_file(
         with overlapped(write) as hand_over:
             for numbered in enumerate(progress(frames, len(poses), "Rendering")):
                 hand_over(numbered)
-    seconds = time.monotonic() - start
-    record = {
-        **{name: str(value) for name, value in inputs.items() if value is not None},
-        "output": str(output),
-        "frames": len(poses),
-        "fps": poses.fps,
-        "size": size,
-        "seconds": round(seconds, 3),
-        **speed(pipeline, folder, len(poses), seconds, options),
-        **origin,
-        "seed": seed,
-        "device": str(pipeline.device),
-        "dtype": str(pipeline.dtype).removeprefix("torch."),
-        **pipeline.config.sampling,
-        **{name: value for name, value in options.items() if value is not None},
-    }
-    with atomic_path(output.with_name(output.name + ".json")) as beside:
-        beside.write_text(json.dumps(record, indent=2) + "\n")
+        # The record first, then the video: a video that is there has one.
+        seconds = time.monotonic() - start
+        record = {
+            **{name: str(value) for name, value in inputs.items() if value is not None},
+            "output": str(output),
+            "frames": len(poses),
+            "fps": poses.fps,
+            "size": size,
+            "seconds": round(seconds, 3),
+            "frames_per_second": round(len(poses) / seconds, 3),
+            "peak_memory_bytes": peak_memory(pipeline.device),
+            **(flop_utilisation(pipeline, folder, len(poses), seconds, options) if count_flops else {}),
+            **origin,
+            "seed": seed,
+            "device": str(pipeline.device),
+            "dtype": str(pipeline.dtype).removeprefix("torch."),
+            **pipeline.config.sampling,
+            **{name: value for name, value in options.items() if value is not None},
+        }
+        with atomic_path(output.with_name(output.name + ".json")) as beside:
+            beside.write_text(json.dumps(record, indent=2) + "\n")
     return record
 
 
-def speed(
+def flop_utilisation(
     pipeline: SignerPipeline, folder: Path, frames: int, seconds: float, options: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Frames a second, peak memory, and for FPDM what share of the device's arithmetic its networks used."""
-    found = {"frames_per_second": round(frames / seconds, 3), "peak_memory_bytes": peak_memory(pipeline.device)}
-    if isinstance(pipeline, FPDMPipeline):
-        sampling = {each.name: options.get(each.name) for each in fields(SamplingOptions)}
-        flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
-        found["flop_utilisation"] = round(flops / seconds / device_flops(pipeline.device, pipeline.dtype), 4)
-    return found
+    """For FPDM, what share of the device's arithmetic its networks used."""
+    if not isinstance(pipeline, FPDMPipeline):
+        return {}
+    sampling = {each.name: options.get(each.name) for each in fields(SamplingOptions)}
+    flops = pipeline_flops(FPDMPipeline.without_weights(folder), **sampling).of_video(frames)
+    return {"flop_utilisation": round(flops / seconds / device_flops(pipeline.device, pipeline.dtype), 4)}
 
 
 def pipeline_class(folder: Path) -> type[SignerPipeline]:

@@ -7,7 +7,8 @@ import torch
 
 from signgen.errors import UserError
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# What trainings compute in; in fp16 gradients overflow, and steps would be skipped that a run counts.
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def usable_device(name: str) -> torch.device:

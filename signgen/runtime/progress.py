@@ -1,9 +1,12 @@
 """Progress of long work on stderr: a bar on a terminal, a line now and then elsewhere."""
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
+
+from signgen.runtime.ranks import is_main_process
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -32,8 +35,9 @@ class Meter:
         self._first: tuple[int, float] | None = None
         self._state = ""  # as of the last update; empty while there is no rate
         self._last = self._pace = 0.0  # time of the last update, seconds per item
-        self._line_due = time.monotonic() + FIRST_LINE
-        self._bar: Progress | None = _bar() if sys.stderr.isatty() else None
+        shown = is_main_process()  # the others would show the same
+        self._line_due = time.monotonic() + (FIRST_LINE if shown else math.inf)
+        self._bar: Progress | None = _bar() if shown and sys.stderr.isatty() else None
 
     def __enter__(self) -> "Meter":
         if self._bar:

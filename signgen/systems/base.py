@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class SignerPipeline(DiffusionPipeline, ABC):
     """A pipeline in diffusers' layout that renders a signer in poses.
 
-    Its configuration holds `picture_size` (height, width) and `sampling`, the model's own defaults.
+    Its configuration holds `picture_size` (height, width), `sampling`, the model's own defaults, and `skeleton`, whose
+    drawings it was trained on (`signgen.poses.drawing`).
     """
 
     denoisers: ClassVar[tuple[str, ...]]
@@ -36,12 +37,15 @@ class SignerPipeline(DiffusionPipeline, ABC):
     compiled = False
 
     @classmethod
-    def from_pretrained(cls, path_or_name: str | Path, dtype: torch.dtype = torch.float32) -> "Self":
+    def from_pretrained(
+        cls, path_or_name: str | Path, dtype: torch.dtype | None = None, *, torch_dtype: torch.dtype | None = None
+    ) -> "Self":
         """Load a model folder, a hub id or an embedded model by name ("mini").
 
-        Strict: a missing, unexpected or misshapen tensor is a UserError that names it.
+        dtype, or by diffusers' older name torch_dtype: of its networks; float32 where neither is given. Strict: a
+        missing, unexpected or misshapen tensor is a UserError that names it.
         """
-        return cls(**load_components(cls, model_folder(path_or_name), dtype))
+        return cls(**load_components(cls, model_folder(path_or_name), dtype or torch_dtype or torch.float32))
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
         """As diffusers' own; the folder says neither where parts were loaded from nor in which modules they are."""

@@ -9,6 +9,7 @@ import torch
 from signgen.io.model_card import CARD, assembled_card, write_card
 from signgen.io.model_folder import save_model
 from signgen.models.base_weights import load_autoencoder
+from signgen.runtime.ranks import by_main_process, is_main_process
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.training.loop import Report
 
@@ -58,7 +59,8 @@ def make_pictures(config: Path, overrides: Iterable[str]) -> None:
 
     settings = load_settings("pcdm-refine", config, overrides)
     assert isinstance(settings, RefineSettings)
-    if count := make_coarse(settings):
+    count = by_main_process(lambda: make_coarse(settings))
+    if count and is_main_process():
         print(f"coarse {count} pictures", flush=True)
 
 

@@ -1,12 +1,15 @@
 """Training: one loop, one objective per stage."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from signgen.errors import UserError
+from signgen.io.atomic_files import locked_folder
 from signgen.io.config import load_config
+from signgen.runtime.ranks import by_main_process
 from signgen.systems.fpdm.train_autoencoder import AutoencoderObjective, AutoencoderSettings
 from signgen.systems.fpdm.train_diffusion import DiffusionObjective, DiffusionSettings
 from signgen.systems.fpdm.train_distillation import DistillationObjective, DistillationSettings
@@ -37,14 +40,22 @@ def load_settings(kind: str, config: Path | str, overrides: Iterable[str] = ()) 
     return load_config(KINDS[kind][0], config, overrides)
 
 
-def train(kind: str, settings: TrainingSettings, *, resume: bool = False, report: Report) -> Path:
-    """Train and return the folder of the trained model. `report` is called with every logged step's numbers."""
+def train(
+    kind: str, settings: TrainingSettings, *, resume: bool = False, changes: bool = False, report: Report
+) -> Path:
+    """Train and return the folder of the trained model. `report` is called with every logged step's numbers.
+
+    resume: go on from the last checkpoint; UserError where its settings are others, `changes`: where any are that
+    change numbers.
+    """
     torch.manual_seed(settings.seed)  # initial weights too follow from the seed
-    Trainer(KINDS[kind][1](settings), settings, resume).run(report)
+    trainer = Trainer(KINDS[kind][1](settings), settings, resume, changes)
+    with locked_folder(settings.folder) if trainer.accelerator.is_main_process else nullcontext():
+        trainer.run(report)
     return settings.folder / "model"
 
 
 def train_or_resume(kind: str, settings: TrainingSettings, report: Report) -> Path:
     """`train`, gone on with where it was stopped, if it was."""
-    started = bool(checkpoints(settings.folder / "checkpoints"))
+    started = by_main_process(lambda: bool(checkpoints(settings.folder / "checkpoints")))
     return train(kind, settings, resume=started, report=report)

@@ -1,5 +1,6 @@
-"""Checkpoints: the whole state of a run in one file, complete or not there."""
+"""Checkpoints: the whole state of a run in one file, complete or not there, and whether a run can go on from it."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,20 @@ from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
 
 KEPT = 2
+# Settings that change no number of a run, beyond rounding, but where it ends, what it shows and what it costs.
+HARMLESS = (
+    "steps",
+    "minutes",
+    "validation",
+    "validate_every",
+    "log_every",
+    "checkpoint_every",
+    "device_batch",
+    "gradient_checkpointing",
+    "compile",
+    "data.workers",
+    "data.preload",
+)
 
 
 def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
@@ -16,7 +31,7 @@ def save_checkpoint(folder: Path, step: int, state: dict[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.pt"
     with atomic_path(path) as temporary:
-        torch.save({"step": step, **state}, temporary)
+        torch.save(state, temporary)
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink()
     return path
@@ -39,3 +54,33 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
             f"checkpoint {found[-1]} cannot be read ({type(error).__name__}): remove it and resume"
         ) from error
     return state
+
+
+def check_parts(found: Mapping[Any, Any], expected: Mapping[Any, Any], where: str) -> None:
+    """Raise UserError where a checkpoint lacks one of the expected parts, or holds others."""
+    for parts, problem in ((expected.keys() - found.keys(), "lacks"), (found.keys() - expected.keys(), "also holds")):
+        if parts:
+            first = f"{where}{min(map(str, parts))}"
+            raise UserError(f"the checkpoint cannot be resumed: it {problem} {first} ({len(parts)} parts in all)")
+
+
+def check_settings(stored: dict[str, Any], now: dict[str, Any], changes: bool) -> None:
+    """Raise UserError, naming them, where settings of a run and those to resume it with differ; with `changes` the
+    harmless ones may."""
+    before, after = dict(_flat(stored)), dict(_flat(now))
+    differing = [name for name in before | after if before.get(name) != after.get(name) and name != "output"]
+    refused = [name for name in differing if not (changes and name in HARMLESS)]
+    if not refused:
+        return
+    listed = ", ".join(f"{name} is {after.get(name)!r}, was {before.get(name)!r}" for name in refused)
+    harmless = set(refused) <= set(HARMLESS)
+    advice = "add --allow-changes to resume it so" if harmless else "resume it as it was, or choose another output"
+    raise UserError(f"the run was begun with other settings: {listed}; {advice}")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value

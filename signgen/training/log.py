@@ -12,7 +12,8 @@ from signgen.io.json_lines import read_json_lines
 
 
 class TrainingLog:
-    """Appends to `log.jsonl` in a run's folder; what lies after `step` (lost by a stop) is removed first."""
+    """Appends to `log.jsonl` in a run's folder, after removing what lies after `step` (lost by a stop) and a line that
+    a kill has cut short."""
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder = folder

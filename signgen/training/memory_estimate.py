@@ -16,6 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from signgen.data.pairs import UNIFORMS
 from signgen.runtime.device import PRECISIONS
+from signgen.runtime.ranks import process_count
+from signgen.training.batch_shares import BatchShares, share_batch
 from signgen.training.objective import Batch, Objective
 from signgen.training.settings import TrainingSettings
 
@@ -40,6 +42,7 @@ class Estimate:
     activations: int
     activations_checkpointed: int
     flops: float
+    shares: BatchShares
     checkpointing: bool
 
     @property
@@ -56,7 +59,8 @@ def estimate(objective: Callable[..., Objective], settings: TrainingSettings) ->
         for checkpointing in (False, True)
     }
     network = networks[settings.gradient_checkpointing]
-    batch = meta_batch(settings.batch_size, network.size, network.noise_count)
+    shares = share_batch(settings, process_count(), type(network))
+    batch = meta_batch(shares.device_batch, network.size, network.noise_count)
     precision = settings.precision
     trainable = [parameter for parameter in network.parameters_to_train() if parameter.requires_grad]
     trained = sum(parameter.numel() for parameter in trainable)
@@ -70,7 +74,8 @@ def estimate(objective: Callable[..., Objective], settings: TrainingSettings) ->
         ema=4 * trained if settings.ema else 0,
         activations=peak_memory(networks[False], batch, precision),
         activations_checkpointed=peak_memory(networks[True], batch, precision),
-        flops=batch_flops(network, batch, precision) * settings.accumulation,
+        flops=batch_flops(network, batch, precision) * shares.accumulation * shares.processes,
+        shares=shares,
         checkpointing=settings.gradient_checkpointing,
     )
 

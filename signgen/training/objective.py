@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from signgen.errors import UserError
 from signgen.metrics.ssim import image_ssim
+from signgen.poses.skeletons import COCO_WHOLEBODY
 
 Batch = dict[str, Tensor]
 
@@ -20,6 +22,8 @@ class Objective(nn.Module, ABC):
     size: (height, width) of the pictures it takes. noise_count: standard normal numbers that a sample brings along,
     so that a sample's noise depends on the sample alone and not on batch size, process or resumption. source_pose:
     whether it needs the source's own pose. coarse: folder of the pairs' coarse pictures, if it needs these.
+    whole_batch: whether its loss is one of all of a step's samples together, not a mean over them. skeleton: whose
+    drawings it is shown, which the training finds in the corpus.
     Constructors take the settings of the training and `weights`: whether to load the weights that they name; without
     them only sizes matter.
     """
@@ -27,6 +31,9 @@ class Objective(nn.Module, ABC):
     size: tuple[int, int]
     noise_count: int = 0
     source_pose: bool = False
+    whole_batch: bool = False
+    skeleton: str = COCO_WHOLEBODY
+    _expected: tuple[str, str] | None = None
     coarse: Path | None = None
 
     @abstractmethod
@@ -35,7 +42,21 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """`loss` and other scalars to log, of a batch of PairDataset samples."""
+        """`loss` and other scalars to log, of a batch of PairDataset samples. It changes nothing in the objective."""
+
+    def observe(self, values: dict[str, Tensor]) -> None:
+        """Take note of a step: means of what `forward` gave, over all of its samples. By default there is no need."""
+
+    def expect_skeleton(self, model: str, skeleton: str) -> None:
+        """Take note of a model that is trained on, and of the drawings that it knows."""
+        self._expected = (model, skeleton)
+
+    def use_skeleton(self, skeleton: str) -> None:
+        """Take note of the corpus's skeleton. Raises UserError where a part was trained on other drawings."""
+        if self._expected and self._expected[1] != skeleton:
+            model, other = self._expected
+            raise UserError(f"{model} was trained on drawings of {other}, the corpus has poses of {skeleton}")
+        self.skeleton = skeleton
 
     @abstractmethod
     def sample(self, batch: Batch) -> np.ndarray | None:

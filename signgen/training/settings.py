@@ -71,14 +71,16 @@ class TrainingSettings:
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     steps: int = 1000
     batch_size: int = 8
-    """Samples a process takes at a time."""
-    accumulation: int = 1
-    """Batches whose gradients make one step."""
+    """Samples of a step, of all processes together."""
+    device_batch: int = 0
+    """The most samples that a device takes at a time, for want of memory; 0: all that fall to it."""
     precision: str = "fp32"
+    """fp32 or bf16."""
     compile: bool = False
     gradient_checkpointing: bool = False
     ema: float = 0.0
-    """Decay of the moving average of the weights that is saved as the model; 0: none."""
+    """Decay of the moving average of the weights that is saved as the model; 0: none. The average starts as the weights
+    after step 1, and the decay of step n is at most n / (n + 9), so that early weights are soon forgotten."""
     seed: int = 0
     log_every: int = 20
     validate_every: int = 500
@@ -89,16 +91,11 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError(f"precision is {self.precision!r}; choose one of {', '.join(PRECISIONS)}")
-        for name in (
-            "steps",
-            "batch_size",
-            "accumulation",
-            "log_every",
-            "validate_every",
-            "checkpoint_every",
-        ):
+        for name in ("steps", "batch_size", "log_every", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.device_batch < 0:
+            raise UserError(f"device_batch is {self.device_batch}; it must not be negative")
         if not 0 <= self.ema < 1:
             raise UserError(f"ema is {self.ema}; it must be in [0, 1)")
         if self.seed < 0:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from signgen.io.model_location import model_folder
+from signgen.io.model_location import model_folder, model_name
 from signgen.io.provenance import model_hash, provenance
 from signgen.poses import draw_poses
 from signgen.rendering.generator import render
@@ -58,4 +58,4 @@ def render_videos(
 def load_model(model: str) -> tuple[SignerPipeline, str, str]:
     """The pipeline, its name and its hash; the last one stays in memory."""
     folder = model_folder(model)
-    return load_pipeline(folder, "auto", torch.float32), Path(model).resolve().name, model_hash(folder)
+    return load_pipeline(folder, "auto", torch.float32), model_name(model), model_hash(folder)

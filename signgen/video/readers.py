@@ -21,10 +21,15 @@ class VideoReader(ABC):
     Attributes:
         fps: frames per second; the average where the rate varies: frames come as stored, none added.
         size: (width, height) of a frame, turned upright.
+        stored_size: the same before its pixels were made square, which other tools' key points refer to.
     """
 
     fps: float
     size: tuple[int, int]
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        return self.size
 
     @abstractmethod
     def __len__(self) -> int:

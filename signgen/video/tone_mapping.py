@@ -13,7 +13,7 @@ PQ, HLG = 16, 18  # FFmpeg's numbers of transfer characteristics
 NAMES = {PQ: "PQ", HLG: "HLG"}
 WHITE, PEAK = 203.0, 1000.0  # cd/m2
 KNEE = 0.5
-STEPS = 33  # of the table along each colour
+STEPS = 65  # of the table along each colour, the most that Pillow takes
 LUMINANCE_2020 = np.array([0.2627, 0.6780, 0.0593])
 TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
 
@@ -34,8 +34,8 @@ def _table(transfer: int) -> ImageFilter.Color3DLUT:
 def _mapped(signal: np.ndarray, transfer: int) -> np.ndarray:
     """(N, 3) values of a transfer in [0, 1] -> (N, 3) values of BT.1886 in [0, 1]."""
     light = (_hlg_light(signal) if transfer == HLG else _pq_light(signal)) / WHITE
-    brightest = light.max(1, keepdims=True)
-    mapped = light * (_rolled_off(brightest) / np.maximum(brightest, 1e-9))
+    luminance = (light @ LUMINANCE_2020)[:, None]
+    mapped = light * (_rolled_off(luminance) / np.maximum(luminance, 1e-9))
     return (mapped @ TO_709.T).clip(0, 1) ** (1 / 2.4)
 
 

@@ -79,6 +79,8 @@ def test_json_is_what_is_written_beside_the_video(cli: Cli, args: Render, folder
     assert (status, err) == (0, "")
     result = json.loads(out)
     assert result == json.loads((folder / "out.mp4.json").read_text())
+    assert "flop_utilisation" not in result  # to count takes longer than to render a second of video
+    assert json.loads(cli(*args("--json", "--count-flops")).out)["flop_utilisation"] > 0
     expected = {"frames": 5, "fps": 25, "size": [45, 53], "seed": 0, "steps": 1, "solver": "unipc", "fit": "crop"}
     assert expected.items() <= result.items()
     assert (result["guidance_source"], result["guidance_fusion"]) == (3, 1.5)

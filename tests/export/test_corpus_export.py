@@ -139,11 +139,11 @@ def test_a_broken_clip_is_recorded_and_tried_again(settings: ExportSettings, cor
     assert export_corpus(settings).status == {"written": 6}
 
 
-def estimator(hands: bool) -> Callable[[], object]:
+def estimator(hands: bool) -> Callable[..., object]:
     """Finds a body in the middle of the picture, and hands or none."""
 
     @contextmanager
-    def opened() -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    def opened(device: str) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
         points = np.zeros((133, 3))
         points[:11] = (32, 40, 1)
         points[91:] = (32, 40, hands)
@@ -173,7 +173,7 @@ def test_the_gate(
 
 def test_an_estimator_that_is_not_there_is_said(settings: ExportSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def missing() -> Iterator[None]:
+    def missing(device: str) -> Iterator[None]:
         raise UserError("not installed here")
         yield
 
@@ -185,7 +185,7 @@ def test_an_estimator_that_is_not_there_is_said(settings: ExportSettings, monkey
 
 def test_one_export_at_a_time(settings: ExportSettings) -> None:
     store = ExportFolder(settings, {})
-    with store.locked(), pytest.raises(UserError, match="another export is writing there"):
+    with store.locked(), pytest.raises(UserError, match="another signgen is writing there"):
         export_corpus(settings)
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from signgen.errors import UserError
 from signgen.metrics import HandPE
-from signgen.metrics.hand_estimators import MediaPipeHands
+from signgen.metrics.hand_estimators import MediaPipeHands, WholeBodyHands
 from signgen.metrics.hand_pose import PARTS, SINGLE_JOINTS, find_hands, jitter
 
 
@@ -15,9 +15,10 @@ class BrightestPoint:
     """Stands for an estimator: all 21 joints at the brightest pixel; a dark patch holds no hand."""
 
     name = "brightest point"
+    whole_frame, on_cpu = False, True
 
-    def __call__(self, patch: np.ndarray) -> np.ndarray:
-        light = patch.astype(int).sum(-1)
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        light = picture.astype(int).sum(-1)
         if light.max() < 300:
             return np.zeros((0, 21, 2))
         y, x = np.unravel_index(light.argmax(), light.shape)
@@ -56,6 +57,21 @@ def test_hands_are_found_in_pixels_of_the_frame(points: Tensor) -> None:
     found = find_hands(clip_with_hands(*[HANDS] * 4), points, BrightestPoint())
     assert found[:, 0].unique(dim=1).squeeze().tolist() == [[30, 40]] * 4
     assert found[:, 1].unique(dim=1).squeeze().tolist() == [[99, 120]] * 4
+
+
+def test_an_estimator_of_whole_bodies_sees_whole_frames(points: Tensor) -> None:
+    seen = []
+
+    def estimate(frame: np.ndarray) -> np.ndarray:
+        seen.append(frame.shape)
+        body = np.zeros((133, 3))
+        body[91:112], body[112:] = (30, 40, 0.9), (99, 120, 0.2)  # it is not sure of the right hand
+        return body
+
+    found = find_hands(clip_with_hands(*[HANDS] * 4), points, WholeBodyHands(estimate, "a network"))
+    assert seen == [(130, 105, 3)] * 4  # once for both hands
+    assert found[:, 0].unique(dim=1).squeeze().tolist() == [[30, 40]] * 4
+    assert found[:, 1].isnan().all()
 
 
 def test_a_hand_far_from_the_knuckle_is_not_it(points: Tensor) -> None:

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from signgen.poses import PoseSequence
+from signgen.rendering.generator import render
+from signgen.systems.fpdm.pipeline import FPDMPipeline
 from tests.pipelines.conftest import PIPELINES, Recipe
 
 TINY = PIPELINES.parent / "configs" / "tiny"
@@ -45,6 +48,11 @@ def test_from_the_pictures_to_the_table_and_on_from_where_it_stopped(
     target = np.asarray(Image.open(test / "reference" / "000000" / "000002.png"))
     assert target.shape == (512, 352, 3)
     before = (test / "rendered" / "000000" / "000001.png").read_bytes()
+
+    pipeline = FPDMPipeline.from_pretrained(tmp_path / "work" / "diffusion" / "model")
+    assert pipeline.config.skeleton == "openpose-18"
+    poses = PoseSequence(np.ones((1, 133, 3), np.float32), (56, 64), 25.0, "coco-wholebody-133")
+    assert next(render(pipeline, np.zeros((64, 56, 3), np.uint8), poses)).shape == (64, 56, 3)
 
     shutil.rmtree(test / "rendered" / "000000")
     again = recipe("deepfashion.py", *given)

@@ -39,7 +39,12 @@ def test_the_recipe_makes_a_packaged_model_and_repeats_nothing(
     assert capsys.readouterr().out == ""
 
 
-def test_bad_corpora_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as error:
+def test_bad_corpora_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as stop:
         run(monkeypatch, tmp_path / "nowhere", "--work", tmp_path, "--output", tmp_path / "model", "--size", "tiny")
-    assert "nowhere" in str(error.value)
+    assert stop.value.code == 2
+    err = capsys.readouterr().err
+    assert "nowhere" in err
+    assert err.count("\n") == 1

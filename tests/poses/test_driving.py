@@ -38,7 +38,7 @@ def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     """An estimator that finds the same pose, twice as large, in every picture."""
 
     @contextmanager
-    def estimator() -> Iterator[Estimate]:
+    def estimator(device: str) -> Iterator[Estimate]:
         yield lambda frame: pose(scale=2.0) * ((frame.max() > 0), (frame.max() > 0), 1)
 
     monkeypatch.setitem(driving.ESTIMATORS, "mediapipe", estimator)

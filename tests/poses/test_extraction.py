@@ -1,6 +1,7 @@
 """What can be tested without the optional estimators, and the real ones where they are installed."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +84,16 @@ def test_progress_sees_every_frame():
 
     extract_poses(Frames(), centre, progress=progress)
     assert seen == [(3, "Extracting poses")] * 3
+
+
+def test_a_network_is_loaded_once_for_all_clips_and_on_the_device_asked_for(monkeypatch):
+    loaded = []
+    imported = lambda config, checkpoint, device: loaded.append(device), None, Path("configs")
+    monkeypatch.setattr("signgen.poses.extraction._import_mmpose", lambda: imported)
+    for _ in range(3):
+        with mmpose_estimator(checkpoint="once.pth", device="meta"):
+            pass
+    assert loaded == ["meta"]
 
 
 @pytest.mark.parametrize(("estimator", "package"), [(mediapipe_estimator, "mediapipe"), (mmpose_estimator, "mmpose")])

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DDIMScheduler
+from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from signgen.errors import UserError
 from signgen.models.autoencoder import encode
 from signgen.models.composition import Composed
 from signgen.models.pixels import to_images
-from signgen.poses import PoseSequence
+from signgen.models.pose_inputs import PoseInputs
+from signgen.poses import PoseSequence, draw_poses
+from signgen.poses.skeleton_conversion import convert
 from signgen.rendering.generator import render
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import PUBLISHED_SCHEDULE
@@ -134,6 +137,27 @@ def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipelin
     assert not np.array_equal(plain, started)
 
 
+def test_a_model_is_shown_the_drawings_that_it_was_trained_on(tiny_pipeline: FPDMPipeline) -> None:
+    """One of 18 points, as DeepFashion's are, sees discs, whichever skeleton the poses have."""
+    parts = {name: part for name, part in tiny_pipeline.components.items() if name != "scheduler"}
+    sizes = {"picture_size": (52, 42), "source_size": (56, 56), "sampling": tiny_pipeline.config.sampling}
+    model = FPDMPipeline(**parts, scheduler=tiny_pipeline.scheduler, **sizes, skeleton="openpose-18")
+    whole = movement(1, 42, 52)
+    seen = []
+
+    def generate(source: object, poses: PoseInputs, *_: object, **__: object) -> Tensor:
+        seen.append(poses.drawings)
+        return torch.zeros(1, 3, 52, 42)
+
+    model.generate = generate  # type: ignore[method-assign]
+    for poses in (whole, convert(whole, "openpose-18")):
+        list(render(model, signer(52, 42), poses))
+    expected = next(draw_poses(convert(whole, "openpose-18"), 52, 42))
+    for drawings in seen:
+        np.testing.assert_array_equal(np.asarray(drawings[0]), expected)
+    assert expected.any()
+
+
 @pytest.mark.parametrize(
     ("frame", "poses", "message"),
     [
@@ -142,7 +166,7 @@ def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipelin
         (
             signer(52, 42),
             PoseSequence(np.ones((1, 18, 3), np.float32), (42, 52), 25.0, "openpose-18"),
-            "needs whole-body poses",
+            "reads whole-body poses",
         ),
     ],
 )

@@ -1,13 +1,14 @@
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
-from signgen.errors import UserError
+from signgen.errors import InputWarning, UserError
 from signgen.video import read_image
 from signgen.video.images import image_size
 
@@ -87,3 +88,38 @@ def test_pipes_and_devices_are_no_pictures(tmp_path: Path) -> None:
     for path in (tmp_path / "a.png", Path("/dev/zero")):
         with pytest.raises(UserError, match="a pipe or a device"):
             read_image(path)
+
+
+def _display_p3() -> bytes:
+    """A profile whose primaries are those of Display P3, as sRGB's with other colorants (ICC.1, s15Fixed16)."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    colorants = {
+        b"rXYZ": (0.51512, 0.2412, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.1571, 0.06657, 0.78407),
+    }
+    for number in range(int.from_bytes(profile[128:132], "big")):
+        tag, offset, _ = struct.unpack_from(">4sII", profile, 132 + 12 * number)
+        if tag in colorants:
+            struct.pack_into(">3i", profile, offset + 8, *(round(65536 * value) for value in colorants[tag]))
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), "Wide".encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_an_embedded_profile_is_applied(tmp_path, mode):
+    picture = Image.new("RGB", (4, 4), (234, 51, 35)).convert(mode, palette=Image.Palette.ADAPTIVE)
+    picture.save(tmp_path / "p3.png", icc_profile=_display_p3())
+    assert np.abs(read_image(tmp_path / "p3.png").astype(int) - (255, 0, 0)).max() <= 3
+
+
+def test_srgb_stays_as_it_is(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(noise).save(tmp_path / "a.png", icc_profile=own)
+    assert np.array_equal(read_image(tmp_path / "a.png"), noise)
+
+
+def test_a_broken_profile_is_said(tmp_path):
+    Image.new("RGB", (4, 4), (9, 8, 7)).save(tmp_path / "a.png", icc_profile=b"no profile")
+    with pytest.warns(InputWarning, match="colour profile cannot be applied"):
+        assert read_image(tmp_path / "a.png")[0, 0].tolist() == [9, 8, 7]

@@ -17,6 +17,7 @@ from signgen.io.model_card import converted_card, write_card
 from signgen.io.model_config import read_config
 from signgen.io.model_folder import SPARE_TENSORS, at_most, described, save_model
 from signgen.io.torch_checkpoint import StoredTensor, read_checkpoint
+from signgen.poses.skeletons import OPENPOSE_18
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import PAPER, Preset
 
@@ -68,11 +69,19 @@ class Conversion:
     dropped: list[str] = field(default_factory=list)
 
 
-def convert_fpdm(checkpoint: Path, output: Path, config: Path | None = None) -> Conversion:
+def convert_fpdm(
+    checkpoint: Path,
+    output: Path,
+    config: Path | None = None,
+    size: tuple[int, int] | None = None,
+    skeleton: str = OPENPOSE_18,
+) -> Conversion:
     """Convert an FPDM training checkpoint (stage 2), or one of its stage 1 alone, to a model folder.
 
-    config: the sizes of the parts as JSON; without it they are the paper's. A stage-1 checkpoint becomes a folder of
-    the fusion model. Raises UserError for anything missing, unexpected, misshapen or contradictory, and then writes
+    config: the sizes of the parts as JSON; without it they are the paper's, and those of the pictures what the
+    checkpoint says. size: of the pictures, (height, width), whatever is said elsewhere. skeleton: whose drawings the
+    model was trained on; the published code draws OpenPose's 18 points. A stage-1 checkpoint becomes a folder of the
+    fusion model. Raises UserError for anything missing, unexpected, misshapen or contradictory, and then writes
     nothing.
     """
     sizes = _sizes(config) if config else PAPER
@@ -80,10 +89,14 @@ def convert_fpdm(checkpoint: Path, output: Path, config: Path | None = None) -> 
     stage_1 = not any(name.startswith("unet.") for name in tensors)
     if stage_1:
         tensors = {_stage_2_name(name): tensor for name, tensor in tensors.items()}
+    elif not config:
+        sizes = _sizes_of_pictures(checkpoint, sizes, size)
+    sizes = replace(sizes, picture_size=size or sizes.picture_size)
     report = Conversion()
     states = _sort(tensors, report)
     with atomic_folder(output) as temporary:
-        save_model(filled(sizes.build_fusion, states, "fusion") if stage_1 else _pipeline(sizes, states), temporary)
+        model = filled(sizes.build_fusion, states, "fusion") if stage_1 else _pipeline(sizes, states, skeleton)
+        save_model(model, temporary)
         write_card(temporary, converted_card(temporary, name=output.name, checkpoints=[checkpoint], system="FPDM"))
     return report
 
@@ -140,7 +153,20 @@ def _place(name: str) -> tuple[str, str]:
     return component, place
 
 
-def _pipeline(sizes: Preset, states: dict[str, dict[str, Tensor]]) -> FPDMPipeline:
+def _sizes_of_pictures(checkpoint: Path, sizes: Preset, size: tuple[int, int] | None) -> Preset:
+    """With the sizes that the checkpoint's own settings give; UserError where nobody says that of the pictures."""
+    given = read_checkpoint(checkpoint).get("hyper_parameters")
+    found: dict[str, Any] = {}
+    for name, setting in (("picture_size", "model_img_size"), ("source_size", "src_encoder_size")):
+        match given.get(setting) if isinstance(given, dict) else None:
+            case [int(width), int(height)] if min(width, height) > 0:
+                found[name] = (height, width)
+    if not (size or "picture_size" in found):
+        raise UserError(f"{checkpoint} does not say how large its pictures are: give --size, such as 352x512")
+    return replace(sizes, **found)
+
+
+def _pipeline(sizes: Preset, states: dict[str, dict[str, Tensor]], skeleton: str) -> FPDMPipeline:
     if "embeddings.position_embeddings" in states.get("source_encoder", {}):
         encoder = _positions_as_published(states["source_encoder"], sizes.source_encoder, sizes.source_size)
         sizes = replace(sizes, source_encoder=encoder)
@@ -153,6 +179,7 @@ def _pipeline(sizes: Preset, states: dict[str, dict[str, Tensor]]) -> FPDMPipeli
         picture_size=sizes.picture_size,
         source_size=sizes.source_size,
         sampling=sizes.sampling,
+        skeleton=skeleton,
     )
 
 

@@ -89,6 +89,7 @@ class FPDMPipeline(SignerPipeline):
         sampling: dict[str, Any] | None = None,
         embedding: str = "fusion",
         start: str = "noise",
+        skeleton: str = COCO_WHOLEBODY,
         composition: Composition | None = None,
     ) -> None:
         super().__init__()
@@ -106,6 +107,7 @@ class FPDMPipeline(SignerPipeline):
             sampling=sampling or {},
             embedding=embedding,
             start=start,
+            skeleton=skeleton,
         )
         for module in (vae, source_encoder, fusion, unet, composition):
             if module is not None:

@@ -66,14 +66,19 @@ class AutoencoderObjective(Objective):
         distribution = posterior(self.vae, images)
         noise = batch["noise"].view_as(distribution.mean)
         decoded = reconstruct(self.vae, distribution.mean + distribution.std * noise, *self.size).float()
-        if self.training:
-            with torch.no_grad():
-                self.seen += 1
-                self.power.lerp_(distribution.mean.float().square().mean(), (1 / self.seen).clamp(min=0.01))
         weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
         values = picture_loss(decoded, images, weights, self.settings.ssim)
         divergence = distribution.kl().mean() / distribution.mean[0].numel()
-        return values | {"loss": values["loss"] + self.settings.kl * divergence, "kl": divergence}
+        power = distribution.mean.detach().float().square().mean()
+        return values | {
+            "loss": values["loss"] + self.settings.kl * divergence,
+            "kl": divergence,
+            "latent_power": power,
+        }
+
+    def observe(self, values: dict[str, Tensor]) -> None:
+        self.seen += 1
+        self.power.lerp_(values["latent_power"], (1 / self.seen).clamp(min=0.01))
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:

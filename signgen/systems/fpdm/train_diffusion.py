@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from signgen.errors import UserError
+from signgen.io.model_config import model_index
 from signgen.io.model_folder import load_component, save_model
 from signgen.models.autoencoder import encode, latent_size
 from signgen.models.base_weights import CLIP_SOURCE_ENCODER, copy_weights, load_base
@@ -17,6 +18,7 @@ from signgen.models.pixels import resize, to_drawings, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.sizes import SOURCE_ENCODERS, SourceEncoder
 from signgen.models.unet import ConditionalUNet
+from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import Preset
 from signgen.systems.fpdm.settings import FPDMSettings
@@ -117,6 +119,7 @@ class DiffusionObjective(DenoisingObjective):
         settings = self.settings
         if settings.fine_tune:
             model = Path(settings.fine_tune)
+            self.expect_skeleton(settings.fine_tune, model_index(model).get("skeleton", COCO_WHOLEBODY))
             self.unet = load_component(ConditionalUNet, model / "unet")
             self.source_encoder = load_component(type(self.source_encoder), model / "source_encoder")
             return
@@ -179,6 +182,7 @@ class DiffusionObjective(DenoisingObjective):
             picture_size=self.sizes.picture_size,
             source_size=self.sizes.source_size,
             sampling=self.sizes.sampling,
+            skeleton=self.skeleton,
             embedding=self.settings.embedding,
         )
 

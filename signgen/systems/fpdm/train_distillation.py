@@ -129,6 +129,7 @@ class DistillationObjective(Objective):
         if self.source_pose and not self.composition:
             self.refit(sizes, weights)
         self.teacher = nn.ModuleDict({name: getattr(teacher, name) for name in own} if settings.imitation else {})
+        self.expect_skeleton(settings.teacher, teacher.config.skeleton)
         self.teacher_scheduler, self.teacher_start = teacher.scheduler, teacher.config.start
         # Few steps lead from pure noise to the data, whatever the teacher's do.
         kind = {"prediction_type": "sample"} if self.source_pose else {}
@@ -292,6 +293,7 @@ class DistillationObjective(Objective):
             },
             embedding=self.embedding,
             start=start or self.settings.start,
+            skeleton=self.skeleton,
         )
 
     @torch.no_grad()

@@ -70,6 +70,8 @@ class FusionObjective(Objective):
     The published L1 term against the source (weight 1e-4) is left out: it compares with the wrong image.
     """
 
+    whole_batch = True
+
     def __init__(self, settings: FusionSettings, weights: bool = True) -> None:
         super().__init__()
         sizes = settings.sizes()

@@ -14,7 +14,7 @@ from signgen.data.packed_poses import pack_poses
 from signgen.data.pair_lists import read_pair_list
 from signgen.data.pairs import coarse_path
 from signgen.errors import UserError
-from signgen.io.atomic_files import atomic_path, keep_settings
+from signgen.io.atomic_files import atomic_path, keep_settings, locked_folder
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
 from signgen.models.pixels import to_frames
@@ -36,6 +36,11 @@ def make_coarse(settings: RefineSettings, progress: Progress = lambda blocks, to
     """
     if not settings.data.pairs:
         raise UserError("coarse pictures are of a list of pairs: set data.pairs (`signgen data pairs` draws one)")
+    with locked_folder(Path(settings.coarse)):
+        return _make_missing(settings, progress)
+
+
+def _make_missing(settings: RefineSettings, progress: Progress) -> int:
     folder, stage_2 = Path(settings.coarse), model_folder(settings.inpaint)
     corpus = open_corpus(settings.data.roots, settings.data.split)
     triples = read_pair_list(Path(settings.data.pairs), corpus)
@@ -55,8 +60,8 @@ def make_coarse(settings: RefineSettings, progress: Progress = lambda blocks, to
         keypoints = np.stack([packed.frame(clip, frame) for clip, frame in places])
         return pose_inputs(PoseSequence(keypoints, size[::-1], 1.0, packed.skeleton), size)
 
-    starts = range(0, len(missing), settings.batch_size)
-    blocks = [range(start, min(start + settings.batch_size, len(missing))) for start in starts]
+    batch = settings.device_batch or settings.batch_size
+    blocks = [range(start, min(start + batch, len(missing))) for start in range(0, len(missing), batch)]
     for block in progress(blocks, len(blocks), "Making coarse pictures"):
         numbers = [missing[place] for place in block]
         chosen = [triples[number] for number in numbers]

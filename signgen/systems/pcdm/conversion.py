@@ -14,6 +14,7 @@ from signgen.io.model_config import read_config
 from signgen.io.model_folder import save_model
 from signgen.io.torch_checkpoint import StoredTensor
 from signgen.models.base_weights import BASES, load_base
+from signgen.poses.skeletons import OPENPOSE_18
 from signgen.systems.fpdm.conversion import Conversion, checkpoint_tensors, filled
 from signgen.systems.pcdm.pipeline import PCDMPipeline
 from signgen.systems.pcdm.presets import PAPER, PCDMPreset
@@ -76,15 +77,20 @@ def convert_pcdm(
     output: Path,
     config: Path | None = None,
     parts: dict[str, nn.Module] | None = None,
+    size: tuple[int, int] | None = None,
+    skeleton: str = OPENPOSE_18,
 ) -> Conversion:
     """Convert the training checkpoints of the three stages to a model folder, or a single one to a folder of its
     network.
 
-    config: the sizes of the networks as JSON; without it they are the paper's. parts: the frozen networks that the
+    config: the sizes of the networks as JSON; without it they are the paper's. size: (height, width) of the pictures;
+    the published code knows 512x512 alone. skeleton: whose drawings they were trained on; the published code draws
+    OpenPose's 18 points. parts: the frozen networks that the
     checkpoints do not hold (`vae`, `source_encoder`, `image_encoder`): without them the model cannot render. Raises
     UserError for anything missing, unexpected or misshapen, and then writes nothing.
     """
     sizes = _sizes(config) if config else PAPER
+    sizes = replace(sizes, picture_size=size or sizes.picture_size)
     report = Conversion()
     networks: dict[str, Any] = {}
     for path in checkpoints:
@@ -99,7 +105,9 @@ def convert_pcdm(
         raise UserError(f"here are the stages {' and '.join(networks)}: give all three, or one")
     with atomic_folder(output) as temporary:
         single = len(networks) == 1
-        save_model(next(iter(networks.values())) if single else _pipeline(sizes, networks, parts or {}), temporary)
+        save_model(
+            next(iter(networks.values())) if single else _pipeline(sizes, networks, parts or {}, skeleton), temporary
+        )
         write_card(temporary, converted_card(temporary, name=output.name, checkpoints=checkpoints, system="PCDMs"))
     return report
 
@@ -139,7 +147,7 @@ def _network(name: str, sizes: PCDMPreset, state: dict[str, Tensor]) -> Any:
     return filled(lambda: STAGES[name].build(sizes), {name: state}, name)
 
 
-def _pipeline(sizes: PCDMPreset, networks: dict[str, Any], parts: dict[str, Any]) -> PCDMPipeline:
+def _pipeline(sizes: PCDMPreset, networks: dict[str, Any], parts: dict[str, Any], skeleton: str) -> PCDMPipeline:
     return PCDMPipeline(
         vae=parts.get("vae"),
         source_encoder=parts.get("source_encoder"),
@@ -150,6 +158,7 @@ def _pipeline(sizes: PCDMPreset, networks: dict[str, Any], parts: dict[str, Any]
         picture_size=sizes.picture_size,
         source_size=sizes.source_size,
         sampling=sizes.sampling,
+        skeleton=skeleton,
     )
 
 

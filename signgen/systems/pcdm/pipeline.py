@@ -25,6 +25,7 @@ from signgen.models.pixels import CLIP_STATISTICS, resize, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.prior import PosePrior
 from signgen.models.unet import ConditionalUNet
+from signgen.poses.skeletons import COCO_WHOLEBODY
 from signgen.sampling.denoiser import Conditions, guided_denoiser
 from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
@@ -126,6 +127,7 @@ class PCDMPipeline(SignerPipeline):
         picture_size: tuple[int, int] = (512, 512),
         source_size: tuple[int, int] = (224, 224),
         sampling: dict[str, Any] | None = None,
+        skeleton: str = COCO_WHOLEBODY,
     ) -> None:
         super().__init__()
         networks = {
@@ -138,7 +140,10 @@ class PCDMPipeline(SignerPipeline):
         }
         self.register_modules(**networks, scheduler=scheduler, prior_scheduler=prior_scheduler)
         self.register_to_config(
-            picture_size=tuple(picture_size), source_size=tuple(source_size), sampling=sampling or {}
+            picture_size=tuple(picture_size),
+            source_size=tuple(source_size),
+            sampling=sampling or {},
+            skeleton=skeleton,
         )
         self.keep: Callable[[Stages], None] | None = None
         for network in networks.values():

@@ -147,6 +147,7 @@ class InpaintObjective(DenoisingObjective):
             picture_size=self.sizes.picture_size,
             source_size=self.sizes.source_size,
             sampling=self.sizes.sampling,
+            skeleton=self.skeleton,
         )
 
     @torch.no_grad()

@@ -64,6 +64,7 @@ class RefineObjective(DenoisingObjective):
         if weights:
             self.stage_2 = PCDMPipeline.from_pretrained(settings.inpaint)
             self.vae, self.source_encoder = self.stage_2.vae, self.stage_2.source_encoder
+            self.expect_skeleton(settings.inpaint, self.stage_2.config.skeleton)
             if tuple(self.stage_2.config.picture_size) != self.size:
                 height, width = self.stage_2.config.picture_size
                 raise UserError(f"inpaint makes pictures of {width}x{height}: set picture_size={width}x{height}")
@@ -105,7 +106,7 @@ class RefineObjective(DenoisingObjective):
 
     def stage_2_settings(self) -> dict:
         assert self.stage_2 is not None
-        return {name: self.stage_2.config[name] for name in ("picture_size", "source_size", "sampling")}
+        return {name: self.stage_2.config[name] for name in ("picture_size", "source_size", "sampling", "skeleton")}
 
     def sample(self, batch: Batch) -> np.ndarray | None:
         return None

@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,25 @@ def test_a_converted_model_renders_like_the_original(original: FPDMPipeline, con
     options = {"num_inference_steps": 2, "guidance_scale": 2.0, "solver": "ddim"}
     expected = original(source, [pose], **options).frames
     assert np.allclose(converted(source, [pose], **options).frames, expected, atol=1e-5)
+
+
+def test_the_size_of_the_pictures_is_not_guessed(
+    original: FPDMPipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sizes = preset("tiny")
+    unet = {key: sizes.unet[key] for key in ("unet_config", "source_dim", "fusion_dim")}
+    paper = replace(sizes, picture_size=(512, 512), unet=unet, fusion={"clip": sizes.fusion["clip"]})
+    monkeypatch.setattr("signgen.systems.fpdm.conversion.PAPER", paper)
+    tensors = published_names(original)
+    silent = write(tmp_path / "silent.ckpt", tensors, {"lr": 1e-4})
+    with pytest.raises(UserError, match=r"does not say how large its pictures are: give --size"):
+        convert_fpdm(silent, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    convert_fpdm(silent, tmp_path / "given", size=(64, 40), skeleton="coco-wholebody-133")
+    convert_fpdm(write(tmp_path / "says.ckpt", tensors, {"model_img_size": [42, 52]}), tmp_path / "said")
+    given, said = (FPDMPipeline.from_pretrained(tmp_path / name).config for name in ("given", "said"))
+    assert (tuple(given.picture_size), given.skeleton) == ((64, 40), "coco-wholebody-133")
+    assert (tuple(said.picture_size), said.skeleton) == ((52, 42), "openpose-18")
 
 
 def test_stage_1_alone_becomes_a_fusion_model(original: FPDMPipeline, config: Path, tmp_path: Path) -> None:
