@@ -1,6 +1,7 @@
 """numpy's .npz and .npy files: our own archives (keypoints, size, fps), and plain arrays of key points."""
 
 import io
+import threading
 import zipfile
 from functools import partial
 
@@ -12,6 +13,8 @@ from signgen.poses.formats.raw import RawPoses, Sequences, as_points
 
 # A small file may declare a huge array; key points of an hour of video take less than this.
 MAX_BYTES = 2 << 30
+# numpy reads a header with Python's own parser, which counts its depth wrongly where several threads use it at once.
+HEADER = threading.Lock()
 
 
 def read_npy(content: bytes) -> Sequences:
@@ -60,7 +63,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 
 def _array(content: bytes) -> np.ndarray:
     try:
-        return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        with HEADER:
+            return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     except Exception as error:  # numpy parses the header by ast, tokenize and struct, and lets their errors by
         raise UserError(f"broken numpy array ({one_line(error)})") from error
 
