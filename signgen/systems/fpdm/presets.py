@@ -141,7 +141,7 @@ MINI = Preset(
         "positions": (33, 27),
     },
     scheduler=ZERO_SNR_SCHEDULE,
-    sampling={"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "crop"},
+    sampling={"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "signer"},
 )
 
 TINY = Preset(

@@ -153,6 +153,7 @@ class DistillationObjective(Objective):
             raise UserError("start=transport needs an autoencoder that keeps colours: name its folder as autoencoder")
         self.unet = refitted(self.unet, self.vae.config.latent_channels, known_channels(self.vae))
         self.composition = sizes.build_composition()
+        self.fit = {"fit": "signer"}
 
     def trainable(self) -> dict[str, nn.Module]:
         parts: dict[str, nn.Module] = {"unet": self.unet}

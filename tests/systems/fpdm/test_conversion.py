@@ -118,7 +118,9 @@ def test_the_size_of_the_pictures_is_not_guessed(
 ) -> None:
     sizes = preset("tiny")
     unet = {key: sizes.unet[key] for key in ("unet_config", "source_dim", "fusion_dim")}
-    paper = replace(sizes, picture_size=(512, 512), unet=unet, fusion={"clip": sizes.fusion["clip"]})
+    paper = replace(
+        sizes, picture_size=(512, 512), source_size=(56, 56), unet=unet, fusion={"clip": sizes.fusion["clip"]}
+    )
     monkeypatch.setattr("signgen.systems.fpdm.conversion.PAPER", paper)
     tensors = published_names(original)
     silent = write(tmp_path / "silent.ckpt", tensors, {"lr": 1e-4})
