@@ -52,8 +52,8 @@ class Composition(ModelMixin, ConfigMixin):
         self.up = nn.Conv2d(deep_channels, 4 * channels, 1)
         self.fine = nn.Sequential(Block(channels, groups), Block(channels, groups))
         self.leave = nn.Conv2d(channels, 4 * (LAYERS + 1 + 3), 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, generated: Tensor, moved: MovedFrame, target: Tensor, source: Tensor) -> Composed:
         """generated: (B, 3, H, W) in about [-1, 1]. moved: the transported source, of that size. target, source: pose

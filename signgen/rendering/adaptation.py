@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,7 +30,7 @@ Reports = Callable[[str, int], Report]
 
 
 # Weights of the losses of a student whose images are composed with the transported source.
-COMPOSED = {"target": 0.2, "pictures": 1.0, "generated": 0.7, "ssim": 0.3}
+COMPOSED: dict[str, Any] = {"target": 0.2, "pictures": 1.0, "generated": 0.7, "ssim": 0.3}
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,11 @@ def adapt(
         student_steps=config.sampling["steps"],
         start=config.start,
         imitation=0.0,
+        target=1.0,
         train_source_encoder=True,
-        **(COMPOSED if config.start == "transport" else {"target": 1.0}),
     )
+    if config.start == "transport":
+        denoiser = replace(denoiser, **COMPOSED)
     for kind, settings in (("autoencoder", decoder), ("distill", denoiser)):
         settings.model = size
         settings.data = DataSettings(

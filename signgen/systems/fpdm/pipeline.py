@@ -319,7 +319,9 @@ class FPDMPipeline(SignerPipeline):
         )
         own = None
         if source_keypoints is not None:
-            poses = PoseSequence(np.float32(source_keypoints)[None], (size[1], size[0]), 1.0, COCO_WHOLEBODY)
+            poses = PoseSequence(
+                np.asarray(source_keypoints, np.float32)[None], (size[1], size[0]), 1.0, COCO_WHOLEBODY
+            )
             own = pose_inputs(poses, size)
         source = self.encode_source(picture_array(source_image)[None], own, size=size)
         images = []

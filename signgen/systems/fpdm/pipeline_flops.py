@@ -64,12 +64,11 @@ def pipeline_flops(pipeline: FPDMPipeline, **options: Any) -> PipelineFlops:
     decoding = count_flops(lambda: decode(pipeline.vae, latents, *size))
     from_source = pipeline.config.start == "source"
     encoding = count_flops(lambda: encode(pipeline.vae, to_images(drawings))) if from_source else 0.0
-    known = [] if moved is None else [conditions.known]
-    given = torch.cat([latents, *known], 1)
+    given = latents if conditions.known is None else torch.cat([latents, conditions.known], 1)
     call = count_flops(lambda: unet(given, timestep, source.context, conditions.pose_features, conditions.fusion))
     images = torch.empty((1, 3, *size), device="meta")
     composing = 0.0
-    if moved is not None:
+    if moved is not None and source.first is not None:
         maps = to_drawings(drawings), source.first.pose_map
         composing = count_flops(lambda: pipeline.composition(images, moved, *maps))
     return PipelineFlops(
