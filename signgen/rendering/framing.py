@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from signgen.errors import UserError
 from signgen.poses import PoseSequence
+from signgen.video.image_arrays import resize_image
 
 FITS = ("crop", "squash")
 
@@ -21,7 +21,7 @@ class Framing:
     def to_model(self, frame: np.ndarray) -> np.ndarray:
         """The window of a picture uint8 (H, W, 3), squashed to the model's size."""
         left, top, width, height = self.window
-        return _resized(frame[top : top + height, left : left + width], self.size)
+        return resize_image(frame[top : top + height, left : left + width], self.size)
 
     def poses_to_model(self, poses: PoseSequence) -> PoseSequence:
         """Poses in pixels of the picture -> poses in pixels of the model's pictures."""
@@ -37,22 +37,15 @@ class Framing:
         left, top, width, height = self.window
         picture = frame.copy()
         window = picture[top : top + height, left : left + width]
-        window[:] = _blended(_resized(generated, (height, width)), window, locked)
+        window[:] = _blended(resize_image(generated, (height, width)), window, locked)
         return picture
 
 
 def _blended(generated: np.ndarray, window: np.ndarray, locked: np.ndarray | None) -> np.ndarray:
     if locked is None:
         return generated
-    weights = _resized(locked, window.shape[:2])[..., None].astype(np.float32) / 255
+    weights = resize_image(locked, window.shape[:2])[..., None].astype(np.float32) / 255
     return np.rint(generated + weights * (window.astype(np.float32) - generated)).astype(np.uint8)
-
-
-def _resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if frame.shape[:2] == size:
-        return frame
-    height, width = size
-    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def frame_picture(frame: np.ndarray, poses: PoseSequence, size: tuple[int, int], fit: str) -> Framing:
