@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from signgen.data import Corpus, open_corpus
-from signgen.data.frame_sources import fit
 from signgen.errors import one_line_errors
 from signgen.evaluation.baselines import rendered, write_row
 from signgen.evaluation.benchmark import score_row
@@ -36,6 +35,7 @@ from signgen.systems.fpdm.train_fusion import FusionObjective
 from signgen.systems.stages import of_stage, train_stage
 from signgen.systems.trainings import load_settings
 from signgen.training.settings import TrainingSettings
+from signgen.video.image_arrays import resize_image
 
 HOME = Path(__file__).resolve().parent.parent
 PUBLISHED = HOME / "benchmarks" / "published"
@@ -56,7 +56,7 @@ def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_
         poses = corpus.poses(index).scaled_to(size[::-1])
         chosen = range(1, len(poses), STRIDE)
         with corpus.reader(index) as reader:
-            frames = np.stack([fit(reader[frame], size) for frame in (0, *chosen)])
+            frames = np.stack([resize_image(reader[frame], size) for frame in (0, *chosen)])
         drawings = np.stack([draw_pose(poses.keypoints[frame], *size, poses.skeleton) for frame in chosen])
         embedded = fusion_embedding(fusion, torch.from_numpy(frames))
         sources = embedded[:1].expand(len(chosen), -1)

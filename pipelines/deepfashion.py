@@ -20,7 +20,6 @@ from PIL import Image
 
 from signgen.data import Corpus, Triple, open_corpus
 from signgen.data.deepfashion import official_pairs
-from signgen.data.frame_sources import fit
 from signgen.data.packed_poses import PackedPoses, pack_poses
 from signgen.data.pair_lists import write_pairs
 from signgen.errors import one_line_errors
@@ -36,6 +35,7 @@ from signgen.runtime.ranks import by_main_process
 from signgen.sampling.noise import frame_noise
 from signgen.systems.base import SignerPipeline
 from signgen.systems.stages import of_stage, train_stage, train_stages
+from signgen.video.image_arrays import resize_image
 
 HOME = Path(__file__).resolve().parent.parent
 SEED, BLOCK, BATCH = 7, 100, 10
@@ -56,7 +56,7 @@ class TestPairs:
         frames = []
         for clip, frame in places:
             with self.corpus.reader(clip) as reader:
-                frames.append(fit(reader[frame], self.size))
+                frames.append(resize_image(reader[frame], self.size))
         return np.stack(frames)
 
     def poses(self, places: Sequence[Place]) -> PoseInputs:
@@ -97,7 +97,7 @@ def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: P
                 targets = [(triple.clip, triple.target) for triple in batch]
                 generated, references = generate(pipeline, pairs, sources, targets, first), stored.pictures(targets)
                 for number, (frame, target) in enumerate(zip(generated, references, strict=True), start=first):
-                    Image.fromarray(fit(frame, size)).save(ours / f"{number:06}.png")
+                    Image.fromarray(resize_image(frame, size)).save(ours / f"{number:06}.png")
                     Image.fromarray(target).save(theirs / f"{number:06}.png")
         print(f"rendered {min(start + BLOCK, len(triples))}/{len(triples)} pairs", flush=True)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, Meter, announce, report, track
+from signgen.cli.console import Json, Meter, announce, parse_size, report, track
 from signgen.cli.render import frame_range
 
 if TYPE_CHECKING:
@@ -18,6 +18,19 @@ def adapt(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="The folder of the new model.")],
     poses: Annotated[
         Path | None, typer.Option(metavar="POSES", help="Pose file with the poses of VIDEO; else they are estimated.")
+    ] = None,
+    pose_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT", help="The size of the picture that POSES are of; else what they say, or VIDEO's."
+        ),
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|left|right|largest|x,y",
+            help="Which of several people in POSES; without POSES, the box X,Y,WIDTH,HEIGHT to look into.",
+        ),
     ] = None,
     frames: Annotated[
         str, typer.Option(metavar="A:B", help="Only these frames of VIDEO, from 0, B not included.")
@@ -38,7 +51,15 @@ def adapt(
 
     kept = frame_range(frames)
     with open_video(video) as reader:
-        sequence, _ = driving_poses(poses or video, reader[0], track, frames=kept, estimator=estimator)
+        sequence, _ = driving_poses(
+            poses or video,
+            reader[0],
+            track,
+            frames=kept,
+            estimator=estimator,
+            pose_size=parse_size(pose_size, "--pose-size"),
+            person=person,
+        )
         clip = [reader[index] for index in range(len(reader))[kept]]
 
     announce(f"Loading {model}")

@@ -1,12 +1,15 @@
 """`signgen poses`: look into pose files, convert, draw, smooth and extract them."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from signgen.cli.console import Json, parse_size, report, track
 from signgen.errors import UserError
+
+if TYPE_CHECKING:
+    from signgen.poses import PoseSequence
 
 app = typer.Typer(help="Pose files: what is in them, conversion, drawing, smoothing.")
 
@@ -30,10 +33,11 @@ Fps = Annotated[float | None, typer.Option(help="The frame rate, where the file 
 
 
 @app.command()
-def info(poses: Source, as_json: Json = False) -> None:
+def info(poses: Source, size: Size = None, as_json: Json = False) -> None:
     """Say what a pose file is: format, layout, frames, size, rate, and how much of each part was found."""
     from signgen.poses.formats.detect import holds_pictures, list_sequences, read_raw, split_name
     from signgen.poses.formats.drawn_poses import read_drawn_poses
+    from signgen.poses.formats.summary import summary
 
     file, name = split_name(poses)
     if holds_pictures(file):
@@ -47,11 +51,11 @@ def info(poses: Source, as_json: Json = False) -> None:
         shown = names[:20] + ["..."] * (len(names) > 20)
         text = f"{poses}: {len(names)} sequences, one is selected by FILE::NAME\n" + "\n".join(shown)
         return report({"path": poses, "sequences": names}, as_json, text)
-    result: dict[str, Any] = {"path": poses} | _described(read_raw(poses))
-    size = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
+    result: dict[str, Any] = {"path": poses} | summary(read_raw(poses), parse_size(size))
+    dimensions = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
     rate = f"{result['fps']:g} fps" if result["fps"] else "at a rate that the file does not say"
     found = ", ".join(f"{part} {share:.0%}" for part, share in result["found"].items())
-    text = f"{result['format']}, {result['layout']}, {_frames(result['frames'])} {size}, {rate}{_noted(result)}"
+    text = f"{result['format']}, {result['layout']}, {_frames(result['frames'])} {dimensions}, {rate}{_noted(result)}"
     report(result, as_json, f"{poses}: {text}\nfound: {found}")
 
 
@@ -72,7 +76,7 @@ def convert(
     """Write poses in another format, or another skeleton."""
     import signgen.poses as library
 
-    sequence = library.read_poses(poses, pose_size=parse_size(size), person=person, fps=fps)
+    sequence = _read(poses, pose_size=parse_size(size), person=person, fps=fps)
     if skeleton is not None:
         sequence = library.convert(sequence, skeleton)
     if resample is not None:
@@ -134,7 +138,7 @@ def smooth(
     import signgen.poses as library
     from signgen.poses.smoothing import SMOOTHERS
 
-    sequence = library.read_poses(poses, pose_size=parse_size(size), person=person, fps=fps)
+    sequence = _read(poses, pose_size=parse_size(size), person=person, fps=fps)
     sequence = SMOOTHERS[method](library.fill_gaps(sequence, max_seconds=gaps))
     library.write_poses(sequence, output)
     _written(sequence, output, as_json)
@@ -151,14 +155,14 @@ def draw(
     as_json: Json = False,
 ) -> None:
     """Draw poses as a video, on black or over the video they belong to."""
-    from signgen.poses import draw_poses, read_poses
+    from signgen.poses import draw_poses
     from signgen.poses.drawing import overlaid
     from signgen.video import VideoWriter, open_video
 
     if output.suffix.lower() != ".mp4":
         raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
     video = open_video(on) if on is not None else None
-    sequence = read_poses(
+    sequence = _read(
         poses,
         pose_size=parse_size(size),
         size=video.stored_size if video else None,
@@ -181,40 +185,30 @@ def draw(
     )
 
 
-def _described(raw: Any) -> dict[str, Any]:
-    """What a RawPoses is, and the share of points that its largest person has in each part of the skeleton."""
-    import numpy as np
+def _read(poses: str, **options: Any) -> "PoseSequence":
+    """Poses that can be seen; options as `read_poses`. UserError otherwise."""
+    from signgen.errors import about
+    from signgen.poses import read_poses
+    from signgen.poses.visibility import check_visible
 
-    from signgen.poses.skeletons import PARTS
-
-    largest = max(raw.people, key=lambda person: person.extent, default=None)
-    points = raw.on_skeleton(raw.cleaned[:, 0] if largest is None else largest.points)
-    anyone = (raw.cleaned[..., 2] > 0).any((1, 2))
-    return {
-        "format": raw.format,
-        "layout": raw.layout,
-        "skeleton": raw.skeleton,
-        "frames": len(points),
-        "empty_frames": int(np.count_nonzero(~anyone)),
-        "size": raw.size,
-        "fps": raw.fps,
-        "coordinates": raw.coordinates,
-        "people": len(raw.people),
-        "people_at": [[round(side, 3) for side in person.centre] for person in raw.people],
-        "found": {
-            part: round(float((points[:, where, 2] > 0).mean()), 4) for part, where in PARTS[raw.skeleton].items()
-        },
-    }
+    sequence = read_poses(poses, **options)
+    with about(poses):
+        check_visible(sequence)
+    return sequence
 
 
 def _noted(result: dict[str, Any]) -> str:
     """What is out of the ordinary in a pose file, each as a part of a sentence."""
+    from signgen.poses.visibility import MOST_INSIDE
+
     notes = []
     if result["coordinates"] != "pixels":
         notes.append(f", normalised coordinates ({result['coordinates']})")
     if result["people"] > 1:
-        places = ", ".join(f"{number} at {x:g},{y:g}" for number, (x, y) in enumerate(result["people_at"]))
+        places = ", ".join(f"{number} at {x:.3g},{y:.3g}" for number, (x, y) in enumerate(result["people_at"]))
         notes.append(f", {result['people']} people ({places})")
+    if result["inside"] is not None and result["inside"] < MOST_INSIDE:
+        notes.append(f", {1 - result['inside']:.0%} of the points outside the picture ({result['where']})")
     if result["empty_frames"]:
         notes.append(f", {result['empty_frames']} without anyone")
     return "".join(notes)

@@ -1,6 +1,6 @@
-"""Random changes to training samples (FPDM's, methods of its section on data, plus a shift of colours).
+"""Random changes to training samples: those of FPDM, and a shift of colours.
 
-What belongs together is changed alike: colours in source and target, flips in these and the pose.
+Colours change alike in source and target; a flip mirrors source, target and pose.
 """
 
 from dataclasses import dataclass, fields
@@ -53,7 +53,7 @@ class Augmentation:
 
 
 def jitter_keypoints(keypoints: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds normal noise of `deviation` pixels to the present ones of (K, 3) key points; missing ones stay."""
+    """Add normal noise of `deviation` pixels to (K, 3) key points. Missing points stay missing."""
     noisy = keypoints.copy()
     noise = rng.standard_normal((len(keypoints), 2), dtype=np.float32) * np.float32(deviation)
     noisy[:, :2] += noise * (keypoints[:, 2:] > 0)

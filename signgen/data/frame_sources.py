@@ -1,4 +1,4 @@
-"""Where training frames come from: decoded when asked for, or decoded once and kept in memory."""
+"""Sources of training frames: frames are decoded when they are needed, or decoded once and kept in memory."""
 
 import os
 from collections import OrderedDict
@@ -7,12 +7,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 
 from signgen.data.corpus import Corpus
 from signgen.data.for_each_clip import for_each_clip
 from signgen.errors import UserError
 from signgen.video import VideoReader
+from signgen.video.image_arrays import resize_image
 
 OPEN_READERS = 8  # per worker; a reader of a short H.264 clip holds a few MB
 
@@ -25,7 +25,7 @@ class FrameSource(Protocol):
 
 
 class DecodedFrames:
-    """Decodes at random access, keeping the readers used last open. Safe after fork and across pickling."""
+    """Decodes single frames, and keeps the last readers open. It can be pickled and used in forked processes."""
 
     def __init__(self, corpus: Corpus, lengths: np.ndarray, size: tuple[int, int]) -> None:
         self.corpus, self.lengths, self.size = corpus, lengths, size
@@ -36,7 +36,7 @@ class DecodedFrames:
         """Frames of one clip, resized. Raises UserError if they are missing or not as many as its poses."""
         reader = self._reader(clip)
         # one by one, since single pictures may differ in size; in order, since seeking back is slow
-        found = {index: fit(reader[index], self.size) for index in sorted(set(indices))}
+        found = {index: resize_image(reader[index], self.size) for index in sorted(set(indices))}
         return [found[index] for index in indices]
 
     def _reader(self, clip: int) -> VideoReader:
@@ -66,7 +66,7 @@ class StoredFrames:
             with _open_checked(corpus, clip, lengths[clip]) as reader:
                 places = iter(range(self.offsets[clip], self.offsets[clip + 1]))
                 for frame, place in zip(reader, places, strict=False):
-                    pixels[place] = fit(frame, size)
+                    pixels[place] = resize_image(frame, size)
             if missing := len(list(places)):
                 raise UserError(f"{corpus[clip].frames}: {missing} of {lengths[clip]} frames cannot be decoded")
 
@@ -75,14 +75,6 @@ class StoredFrames:
     def frames(self, clip: int, indices: Sequence[int]) -> list[np.ndarray]:
         """Views of the stored frames."""
         return [self.pixels[self.offsets[clip] + index].numpy() for index in indices]
-
-
-def fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A uint8 (h, w, 3) frame squashed to `size` (height, width), bicubic; read-only, or itself if it has that size."""
-    height, width = size
-    if frame.shape[:2] == size:
-        return frame
-    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _open_checked(corpus: Corpus, clip: int, length: int) -> VideoReader:

@@ -39,7 +39,7 @@ class Triple(NamedTuple):
 
 
 def sample_generator(seed: int, n: int) -> np.random.Generator:
-    """The random numbers of sample `n`: a counter-based stream of its own, whatever process draws it."""
+    """The random generator of sample `n`. It is the same in every process."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, n))))
 
 
@@ -152,7 +152,7 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         return picture
 
     def _draw_views(self, triple: Triple, coarse: np.ndarray | None, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Source, target and drawn pose of one triple, and what else there is of it, augmented."""
+        """The augmented source, target and pose map of one triple, and its coarse image if there is one."""
         options, (height, width) = self.augmentation, self.size
         self_pair, flip, colour, low_resolution = rng.random(4)
         clip, source_index, target_index = triple
@@ -187,7 +187,7 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
 
 
 def coarse_path(folder: Path, number: int) -> Path:
-    """Where the coarse picture of pair `number` of a list lies: a thousand of them in a folder."""
+    """The path of the coarse image of pair `number` of a list. A folder holds a thousand images."""
     return folder / f"{number // 1000:05}" / f"{number:08}.png"
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from signgen.data import Corpus, DrivenClip, first_frame_protocol
 from signgen.evaluation.warp import warp_by_points, with_limbs
@@ -25,6 +24,7 @@ from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.rendering.generator import render
 from signgen.runtime.batch_size import BATCH_SIZE
 from signgen.systems.base import SignerPipeline
+from signgen.video.image_arrays import write_png
 
 Row = Callable[[DrivenClip], Iterable[np.ndarray]]
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them
@@ -87,6 +87,6 @@ def write_row(
     for driven in progress(first_frame_protocol(missing), len(missing), f"Rendering {folder.name}"):
         with atomic_folder(folder / driven.clip.name) as unfinished:
             for index, frame in enumerate(row(driven)):
-                Image.fromarray(frame).save(unfinished / f"{index:06}.png", compress_level=1)
+                write_png(unfinished / f"{index:06}.png", frame)
         count += len(driven.poses)
     return count / (time.perf_counter() - start) if count else float("nan")

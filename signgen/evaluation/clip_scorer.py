@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from signgen.errors import UserError
@@ -19,6 +18,7 @@ from signgen.evaluation.scores import ClipScores
 from signgen.metrics import METRICS, AveragedMetric, FeatureDistance, FrameMetric
 from signgen.runtime.prefetch import read_ahead
 from signgen.video import VideoReader, open_video
+from signgen.video.image_arrays import resize_image
 
 # Frames are scored in chunks of about this size: 19 frames of 210x260, which stay in a processor's caches, and 153 on
 # other devices, which are quick where there is much to do at a time.
@@ -205,15 +205,8 @@ def _chunks(
     length = max(1, pixels // (width * height))
 
     def chunks(reader: VideoReader) -> Iterator[Tensor]:
-        frames = (resized(frame, reference.size) for frame in islice(reader, protocol.start, None))
+        frames = (resize_image(frame, reference.size[::-1]) for frame in islice(reader, protocol.start, None))
         while chunk := list(islice(frames, length)):
             yield torch.from_numpy(np.stack(chunk))
 
     return zip(read_ahead(chunks(generated)), read_ahead(chunks(reference)), strict=True)
-
-
-def resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A frame uint8 (H, W, 3) at `size` (width, height), bicubic."""
-    if frame.shape[1::-1] == size:
-        return frame
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from signgen.data import Corpus
 from signgen.errors import UserError
-from signgen.evaluation.clip_scorer import resized
 from signgen.metrics.frechet import BATCH, FID
 from signgen.video import VideoReader
+from signgen.video.image_arrays import resize_image
 
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
@@ -42,6 +42,6 @@ def write_corpus_features(
 
 
 def _batches(reader: VideoReader, size: tuple[int, int] | None) -> Iterator[Tensor]:
-    frames = (resized(frame, size or reader.size) for frame in reader)
+    frames = (resize_image(frame, (size or reader.size)[::-1]) for frame in reader)
     while batch := list(islice(frames, BATCH)):
         yield torch.from_numpy(np.stack(batch))

@@ -3,19 +3,17 @@
 import base64
 import tempfile
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
-from signgen.evaluation.clip_scorer import resized
 from signgen.evaluation.pairing import ClipPair
 from signgen.metrics.hands import hand_patches, hand_present, patch_size
 from signgen.metrics.ssim import ssim
 from signgen.poses import PoseSequence, draw_pose
 from signgen.video import VideoReader, VideoWriter, open_video
+from signgen.video.image_arrays import png_bytes, resize_image
 
 MAX_FRAMES = 150  # six seconds at 25 frames a second: enough to see, and a bound on the page's size
 MAX_HEIGHT = 260  # pixels of a picture in the video
@@ -63,7 +61,7 @@ def show_clip(pair: ClipPair, poses: PoseSequence | None) -> ShownClip:
         with VideoWriter(path, reference.fps, _video_size(reference, len(columns))) as writer:
             for index in range(count):
                 theirs = reference[index]
-                ours = resized(generated[index], reference.size)
+                ours = resize_image(generated[index], reference.size[::-1])
                 drawing = [draw_pose(poses.keypoints[index], *theirs.shape[:2])] if poses else []
                 writer.write(_side_by_side([source, *drawing, theirs, ours]))
                 heat["generated"].add(ours)
@@ -101,9 +99,7 @@ class MeanChange:
 
 def png(picture: np.ndarray) -> str:
     """uint8 (H, W, 3) as the data URI of a PNG."""
-    file = BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return data_uri(file.getvalue(), "image/png")
+    return data_uri(png_bytes(picture), "image/png")
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -153,4 +149,4 @@ def _video_size(reference: VideoReader, columns: int) -> tuple[int, int]:
 def _side_by_side(frames: list[np.ndarray]) -> np.ndarray:
     """Frames of one size, scaled down where they are higher than `MAX_HEIGHT`, in a row."""
     height, width = frames[0].shape[:2]
-    return np.concatenate([resized(frame, _panel_size((width, height))) for frame in frames], axis=1)
+    return np.concatenate([resize_image(frame, _panel_size((width, height))[::-1]) for frame in frames], axis=1)

@@ -1,7 +1,6 @@
 """A worker's part: the model renders an order to the bytes of a clip's files."""
 
 import hashlib
-import io
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from signgen.errors import UserError
 from signgen.export.job_inputs import JobInputs
@@ -21,6 +19,7 @@ from signgen.rendering.generator import render
 from signgen.rendering.render_to_file import load_pipeline
 from signgen.runtime.batch_size import BATCH_SIZE
 from signgen.video import VideoWriter
+from signgen.video.image_arrays import png_bytes
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class ClipRenderer:
             frames = np.stack(list(stream))
         except UserError as error:
             return Rendered(order.name, error=str(error))
-        media = self._video(order, frames) if self.settings.media == "mp4" else tuple(map(png, frames))
+        media = self._video(order, frames) if self.settings.media == "mp4" else tuple(map(png_bytes, frames))
         digest = hashlib.sha256(frames.tobytes()).hexdigest()
         return Rendered(order.name, media, self.gate.score(frames, order.poses), digest)
 
@@ -72,10 +71,3 @@ class ClipRenderer:
                 for frame in frames:
                     writer.write(frame)
             return (path.read_bytes(),)
-
-
-def png(frame: np.ndarray) -> bytes:
-    """A uint8 (H, W, 3) frame as PNG, losslessly."""
-    stream = io.BytesIO()
-    Image.fromarray(frame).save(stream, "png", compress_level=1)
-    return stream.getvalue()

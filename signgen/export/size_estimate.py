@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from signgen.data import Clip
 from signgen.data.corpus_pose_files import PoseFiles
 from signgen.data.for_each_clip import for_each_clip
 from signgen.errors import UserError
-from signgen.export.clip_renderer import png
 from signgen.export.export_folder import ExportFolder
 from signgen.export.jobs import Job, make_plan
 from signgen.export.settings import ExportSettings
 from signgen.video import VideoWriter, read_first_frame
+from signgen.video.image_arrays import png_bytes, resize_image
 
 SAMPLED_CLIPS, SAMPLED_FRAMES = 3, 24
 
@@ -80,8 +79,7 @@ def _bytes_per_frame(jobs: list[Job], settings: ExportSettings) -> float:
     for clip in clips:
         with clip.open() as reader:
             frames = [
-                np.asarray(Image.fromarray(frame).resize((width, height)))
-                for frame in reader.frames(range(min(SAMPLED_FRAMES, len(reader))))
+                resize_image(frame, (height, width)) for frame in reader.frames(range(min(SAMPLED_FRAMES, len(reader))))
             ]
             sizes += _encoded(frames, reader.fps, settings.media)
             count += len(frames)
@@ -90,7 +88,7 @@ def _bytes_per_frame(jobs: list[Job], settings: ExportSettings) -> float:
 
 def _encoded(frames: list[np.ndarray], fps: float, media: str) -> int:
     if media == "frames":
-        return sum(len(png(frame)) for frame in frames)
+        return sum(len(png_bytes(frame)) for frame in frames)
     height, width, _ = frames[0].shape
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sample.mp4")

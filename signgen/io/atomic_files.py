@@ -81,7 +81,8 @@ def _flush(path: Path) -> None:
 
 
 def keep_settings(path: Path, settings: Mapping[str, Any]) -> None:
-    """Store as JSON what the files beside `path` are made with; UserError where something else is stored already."""
+    """Store the settings that the files beside `path` are made with, as JSON. Raises UserError if other settings are
+    stored."""
     text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
     if not path.exists():
         with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""Fetching a model folder: from the hub, or an archive from a URL, nothing but JSON, safetensors and text."""
+"""Fetches a model folder from the hub, or as an archive from a URL. Only JSON, safetensors and text files are kept."""
 
 import shutil
 import stat
@@ -93,7 +93,7 @@ def _download(source: str, response: Any, file: BinaryIO, progress: Progress) ->
 
 
 def _unpack(archive: zipfile.ZipFile, folder: Path, source: str) -> None:
-    """The model's files, wherever in the archive its folder lies. Anything that is no such file is refused."""
+    """Unpack the model's files, wherever in the archive its folder lies. Any other file is refused."""
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     roots = [PurePosixPath(entry.filename).parent for entry in entries if entry.filename.endswith("model_index.json")]
     if len(roots) != 1:

@@ -1,4 +1,4 @@
-"""Where a model's folder lies. Without torch, so that a wrong name is found at once."""
+"""Finds a model's folder. It does not import torch, so that a wrong name is reported at once."""
 
 from pathlib import Path
 

@@ -20,6 +20,7 @@ from signgen.metrics.feature_sets import FeatureSet
 from signgen.metrics.frame_metric import FrameMetric, Quantity, to_planes
 from signgen.metrics.inception import load_inception
 from signgen.metrics.network_weights import load_script, packaged_file
+from signgen.models.pixels import IMAGENET_STATISTICS
 
 Features = Callable[[Tensor], Tensor]  # uint8 (F, H, W, 3) -> (F, D)
 Variant = Literal["tensorflow", "torchvision"]
@@ -36,7 +37,7 @@ CLIP = 16  # frames
 SIDES = ("generated", "reference")
 KID_FRAMES = 5000
 # What torchvision's `transform_input` does to an input in [0, 1], which the published codes leave in.
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = IMAGENET_STATISTICS
 
 
 @lru_cache

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from signgen.errors import UserError
 from signgen.poses.extraction import INSTALL_MEDIAPIPE, Estimate, load_mmpose
 from signgen.poses.skeletons import LEFT_HAND, RIGHT_HAND
+from signgen.video.image_arrays import resize_image
 
 JOINTS = 21
 MIDDLE_KNUCKLE = 9
@@ -48,8 +48,8 @@ class MediaPipeHands:
         self._hands = hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=0.1)
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
-        enlarged = Image.fromarray(picture).resize((self._SIDE, self._SIDE), Image.Resampling.BICUBIC)
-        found = self._hands.process(np.asarray(enlarged)).multi_hand_landmarks or []
+        enlarged = resize_image(picture, (self._SIDE, self._SIDE))
+        found = self._hands.process(enlarged).multi_hand_landmarks or []
         points = [[(point.x, point.y) for point in hand.landmark] for hand in found]
         return np.array(points, float).reshape(-1, JOINTS, 2) * len(picture)
 

@@ -17,6 +17,7 @@ from signgen.errors import UserError
 from signgen.io.safe_pickle import load_pickle
 from signgen.metrics.frame_metric import AveragedMetric, Quantity, to_planes
 from signgen.metrics.network_weights import packaged_file, read_state_dict
+from signgen.models.pixels import IMAGENET_STATISTICS
 
 Backbone = Literal["alex", "vgg"]
 
@@ -39,7 +40,7 @@ STAGES: dict[str, list[list[tuple[int, ...]]]] = {
     ],
 }
 FILES = {"alex": ("alexnet.ckpt", "AlexNet_0"), "vgg": ("vgg16.ckpt", "VGG16_0")}
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MEAN, STD = IMAGENET_STATISTICS
 
 
 class LPIPSNetwork(nn.Module):

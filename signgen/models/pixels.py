@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
+
+from signgen.video.image_arrays import resize_image
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of the channels
 CLIP_STATISTICS: Statistics = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -20,12 +21,7 @@ def resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(frames.shape[1:3]) == tuple(size):
         return frames
     if frames.device.type == "cpu":
-        height, width = size
-        pictures = [
-            np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
-            for frame in frames.numpy()
-        ]
-        return torch.from_numpy(np.stack(pictures))
+        return torch.from_numpy(np.stack([resize_image(frame, size) for frame in frames.numpy()]))
     images = F.interpolate(frames.movedim(-1, 1).float(), size=size, mode="bicubic", antialias=True)
     return images.round().clamp(0, 255).to(torch.uint8).movedim(1, -1)
 

@@ -20,7 +20,7 @@ from signgen.poses.formats.detect import holds_pictures, holds_video, read_poses
 from signgen.poses.formats.drawn_poses import holds_drawings
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
-from signgen.poses.visibility import checked
+from signgen.poses.visibility import check_visible, with_bodies
 from signgen.video import open_video, read_first_frame
 
 ESTIMATE = Path("estimate")
@@ -78,7 +78,10 @@ def driving_poses(
         poses = read_poses(path, size=size, fps=fps, pose_size=pose_size, person=person)
     whole = poses
     with about(path):
-        poses = checked(poses[frames], placed=align_to is None and not estimated)
+        poses = poses[frames]
+        if align_to is None and not estimated:
+            check_visible(poses)
+        poses = with_bodies(poses)
     if fps is not None:
         poses = poses.resampled(fps)
     if smooth is not None:

@@ -1,4 +1,4 @@
-"""Between the two skeletons."""
+"""Converts between the two skeletons."""
 
 import numpy as np
 

@@ -15,37 +15,42 @@ BODY = {COCO_WHOLEBODY: range(11), "openpose-18": (*range(8), *range(14, 18))}
 LEAST_INSIDE, MOST_INSIDE = 0.5, 0.75
 
 
-def checked(poses: PoseSequence, placed: bool = True) -> PoseSequence:
-    """The poses, if they can be seen; frames without a body, of which a warning tells, get one (`hold_body`).
-
-    placed: they are meant for where they are in their picture. Raises UserError where no frame has a point, or most
-    points lie outside the picture.
-    """
-    seen = poses.scores >= MIN_SCORE
-    if not seen.any():
+def check_visible(poses: PoseSequence) -> None:
+    """Raises UserError where no frame has a point, or most points lie outside the picture; warns where many do."""
+    if not _seen(poses).any():
         raise UserError(f"nobody is in any of the {len(poses)} frames: no point has a score of {MIN_SCORE} or more")
-    if placed:
-        _check_place(poses, seen)
-    body = np.asarray(seen[:, list(BODY[poses.skeleton])].any(1))
+    inside, where = place(poses)
+    if inside >= MOST_INSIDE:
+        return
+    what = f"{1 - inside:.0%} of the points lie outside the picture of {poses.size[0]}x{poses.size[1]} ({where})"
+    if inside < LEAST_INSIDE:
+        raise UserError(f"{what}: give the size of the picture that they are of by --pose-size WIDTHxHEIGHT")
+    warn(what)
+
+
+def place(poses: PoseSequence) -> tuple[float, str]:
+    """The share of points of face, arms and hands inside the picture, 1 if there are none, and where they all lie."""
+    points = list(UPPER[poses.skeleton])
+    places = poses.positions[:, points][_seen(poses)[:, points]]
+    if not len(places):
+        return 1.0, ""
+    inside = ((places >= 0) & (places <= poses.size)).all(1).mean()
+    low, high = places.min(0), places.max(0)
+    return float(inside), f"x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}"
+
+
+def with_bodies(poses: PoseSequence) -> PoseSequence:
+    """The poses; frames without a body, of which a warning tells, get one (`hold_body`), where any frame has one."""
+    body: np.ndarray = np.asarray(_seen(poses)[:, list(BODY[poses.skeleton])].any(1))
+    if body.all():
+        return poses
     if not body.any():
         warn("no frame shows a body: there are points of hands or face alone")
-    if body.all() or not body.any():
         return poses
     warn(f"{(~body).sum()} of {len(body)} frames have no body: it is filled in between its neighbours, or held")
     return hold_body(poses, body)
 
 
-def _check_place(poses: PoseSequence, seen: np.ndarray) -> None:
-    points = list(UPPER[poses.skeleton])
-    places = poses.positions[:, points][seen[:, points]]
-    if not len(places):
-        return
-    inside = ((places >= 0) & (places <= poses.size)).all(1).mean()
-    if inside >= MOST_INSIDE:
-        return
-    low, high = places.min(0), places.max(0)
-    where = f"x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}"
-    what = f"{1 - inside:.0%} of the points lie outside the picture of {poses.size[0]}x{poses.size[1]} ({where})"
-    if inside < LEAST_INSIDE:
-        raise UserError(f"{what}: give the size of the picture that they are of by --pose-size WIDTHxHEIGHT")
-    warn(what)
+def _seen(poses: PoseSequence) -> np.ndarray:
+    """bool (F, K): the points that are drawn."""
+    return np.asarray(poses.scores >= MIN_SCORE)

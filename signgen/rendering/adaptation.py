@@ -1,4 +1,5 @@
-"""One signer from one short clip: the decoder learns how they look, then the denoiser how they move."""
+"""Adapts a model to one signer from one short clip: first the decoder learns how they look, then the denoiser how they
+move."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from signgen.data.augmentation import Augmentation
 from signgen.errors import UserError
@@ -24,6 +24,7 @@ from signgen.systems.stages import assemble
 from signgen.systems.trainings import train_or_resume
 from signgen.training.loop import Report
 from signgen.training.settings import DataSettings, OptimizerSettings
+from signgen.video.image_arrays import write_png
 
 # What is trained and its number of steps -> where its numbers go.
 Reports = Callable[[str, int], Report]
@@ -136,7 +137,7 @@ def _optimizer(rate: float, steps: int) -> OptimizerSettings:
 def _framed(
     frames: Sequence[np.ndarray], poses: PoseSequence, sizes: Preset
 ) -> tuple[Iterable[np.ndarray], PoseSequence]:
-    """The clip as the model is shown it when it renders."""
+    """The clip, framed in the same way as for rendering."""
     height, width = frames[0].shape[:2]
     placed = poses_on_picture(poses, width=width, height=height)
     framing = frame_picture(frames[0], placed, sizes.picture_size, sizes.sampling["fit"])
@@ -148,12 +149,12 @@ def write_clip(frames: Iterable[np.ndarray], poses: PoseSequence, folder: Path) 
     with atomic_folder(folder) as unfinished:
         (unfinished / "clip").mkdir()
         for index, frame in enumerate(frames):
-            Image.fromarray(frame).save(unfinished / "clip" / f"{index:06}.png")
+            write_png(unfinished / "clip" / f"{index:06}.png", frame)
         write_poses(poses, unfinished / "clip.npz")
 
 
 def _digest(frames: Sequence[np.ndarray], poses: PoseSequence, start: Path, effort: Effort) -> str:
-    """What a work folder is for: work of another clip must not be gone on with."""
+    """A digest of the clip and the settings, so that the work folder of another clip is not continued."""
     digest = hashlib.sha256(f"{start} {effort} {len(frames)}".encode())
     for array in (frames[0], frames[-1], poses.keypoints):
         digest.update(array.tobytes())

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from signgen.errors import UserError
 from signgen.poses import PoseSequence
 from signgen.poses.skeletons import COCO_WHOLEBODY
+from signgen.video.image_arrays import resize_image
 
 FITS = ("signer", "crop", "squash")
 
@@ -37,7 +37,7 @@ class Framing:
 
     def to_model(self, frame: np.ndarray) -> np.ndarray:
         """The window of a picture uint8 (H, W, 3), squashed to the model's size."""
-        return _resized(self.canvas(frame), self.size)
+        return resize_image(self.canvas(frame), self.size)
 
     def poses_to_model(self, poses: PoseSequence) -> PoseSequence:
         """Poses in pixels of the picture -> poses in pixels of the model's pictures."""
@@ -50,7 +50,7 @@ class Framing:
         left, top, width, height = self.window
         picture = frame.copy()
         inside = (slice(max(0, -top), frame.shape[0] - top), slice(max(0, -left), frame.shape[1] - left))
-        shown = _resized(generated, (height, width))[inside]
+        shown = resize_image(generated, (height, width))[inside]
         window = picture[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)]
         weights = self._feathered(frame.shape[:2])[inside]
         window[:] = np.rint(window + weights * (shown.astype(np.float32) - window)) if weights.min() < 1 else shown
@@ -71,13 +71,6 @@ def _ramp(length: int, before: bool, after: bool) -> np.ndarray:
     if before:
         weights = np.minimum(weights, place / soft)
     return np.minimum(weights, (length - place) / soft) if after else weights
-
-
-def _resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    if frame.shape[:2] == size:
-        return frame
-    height, width = size
-    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def frame_picture(frame: np.ndarray, poses: PoseSequence, size: tuple[int, int], fit: str) -> Framing:

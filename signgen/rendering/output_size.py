@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-from PIL import Image
 
 from signgen.errors import warn
+from signgen.video.image_arrays import resize_image
 
 # Of H.264's levels 4 to 4.2 (1920x1080), which every player decodes: 16x16 blocks of a frame (ITU-T H.264, table A-1).
 MOST_BLOCKS = 8704
@@ -35,4 +35,4 @@ def output_picture(picture: np.ndarray, size: tuple[int, int] | None = None) -> 
 def _scaled(picture: np.ndarray, scale: float) -> np.ndarray:
     """By `scale`, to even sides, as H.264 needs them."""
     height, width = (max(2, 2 * round(side * scale / 2)) for side in picture.shape[:2])
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    return resize_image(picture, (height, width), "lanczos")

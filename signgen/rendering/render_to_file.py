@@ -1,4 +1,4 @@
-"""A first frame and poses become an MP4 that says what it is: what `signgen render` and `signgen demo` do."""
+"""Renders a first frame and poses to an MP4 that states its origin, as `signgen render` and `signgen demo` do."""
 
 import json
 import time
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
@@ -28,6 +27,7 @@ from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.pipeline_flops import pipeline_flops
 from signgen.systems.pcdm.pipeline import PCDMPipeline, StageFolder
 from signgen.video import VideoReader, VideoWriter
+from signgen.video.image_arrays import resize_image
 
 Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
 
@@ -176,5 +176,5 @@ class Driving:
     def beside(self, frame: np.ndarray, index: int) -> np.ndarray:
         """Frame `index` of the video, as high as `frame`, with `frame` (H, W, 3) on its right."""
         height = len(frame)
-        left = Image.fromarray(self._video[self._indices[index]]).resize((self.width(height), height))
-        return np.hstack([np.asarray(left), frame])
+        left = resize_image(self._video[self._indices[index]], (height, self.width(height)))
+        return np.hstack([left, frame])

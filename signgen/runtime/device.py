@@ -26,7 +26,7 @@ def usable_device(name: str) -> torch.device:
 def fastest_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 where the device has instructions for it, else float32.
 
-    By the instructions and not by a measurement, which on a busy machine would give one seed two videos.
+    The instructions decide, not a measurement: on a busy machine, a measurement could give two videos for one seed.
     """
     if device.type == "cuda":
         has = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -37,7 +37,7 @@ def fastest_dtype(device: torch.device) -> torch.dtype:
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

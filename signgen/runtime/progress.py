@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Shows the progress of long work on stderr: a bar on a terminal, and elsewhere a line every few seconds."""
 
 import math
 import sys
@@ -50,7 +50,7 @@ class Meter:
             self._bar.stop()
 
     def update(self, done: int, note: str = "") -> None:
-        """`done` of the total are behind us; `note` is shown beside the rate."""
+        """Show that `done` of the total are done; `note` is shown beside the rate."""
         now = time.monotonic()
         if not self._bar and self._line_due <= now and self._paused(now):
             print(f"{self._what}: {self._state}", file=sys.stderr, flush=True)
@@ -66,7 +66,7 @@ class Meter:
             self._bar.update(self._task, completed=done, state=self._state)
 
     def _paused(self, now: float) -> bool:
-        """Whether the last update was the end of a batch: frames come in batches, whose first ones say little."""
+        """Whether the last update was the end of a batch. Frames come in batches; inside one the rate means little."""
         return bool(self._state) and now - self._last >= self._pace / 2
 
 

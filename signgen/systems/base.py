@@ -64,7 +64,8 @@ class SignerPipeline(DiffusionPipeline, ABC):
         return cls(**load_components(cls, model_folder(path_or_name), torch.float32, weights=False))
 
     def save_memory(self, on: bool = True) -> None:
-        """Run guidance's branches, and decode a batch's pictures, one after the other: slower, the same pictures."""
+        """Run the branches of guidance one after the other, and decode images one by one. It is slower and gives the
+        same images."""
         self.one_by_one = on
         if on:
             self.vae.enable_slicing()
@@ -107,7 +108,7 @@ class SignerPipeline(DiffusionPipeline, ABC):
     """
 
     def noised_source(self, frame: np.ndarray, noise: Tensor, sampling: dict[str, Any]) -> Tensor:
-        """Initial noise that holds what the schedule leaves of the source's latents, where a system can do so.
+        """Initial noise with the part of the source's latents that the noise schedule leaves at the first step.
 
         frame: uint8 (H, W, 3) of the model's size. noise: (1, *noise_shape). sampling: what `sampling_options` gave.
         """

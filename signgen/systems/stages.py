@@ -1,4 +1,4 @@
-"""The trainings of a system in their order, each on what those before it made."""
+"""Runs the trainings of a system in their order. Each one uses what those before it made."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -32,8 +32,9 @@ PARTS = {
 def train_stages(configs: Path, work: Path, overrides: Iterable[str] = (), stages: Sequence[str] = FPDM_STAGES) -> Path:
     """Train every stage that has a configuration `configs/STAGE.yaml`, in `work/STAGE`; returns the last one's model.
 
-    Before PCDMs' third stage its coarse pictures are made, in `work/coarse`. What is done is not repeated, what was
-    stopped goes on. overrides: `key=value` for all stages, or `STAGE:key=value` for one. Raises UserError as `train`
+    Before PCDMs' third stage its coarse pictures are made, in `work/coarse`. A training that is complete is not
+    repeated, and one that was stopped is continued. overrides: `key=value` for all stages, or `STAGE:key=value` for
+    one. Raises UserError as `train`
     does.
     """
     made: dict[str, Path] = {}
@@ -65,7 +66,7 @@ def make_pictures(config: Path, overrides: Iterable[str]) -> None:
 
 
 def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) -> Path:
-    """One training, gone on with where it was stopped; its numbers are printed under `name`. Returns its model."""
+    """Run or continue one training. Its numbers are printed under `name`. Returns its model."""
     from signgen.systems.trainings import load_settings, train_or_resume
 
     report: Report = partial(print, name, flush=True)
@@ -81,7 +82,8 @@ def of_stage(stage: str, overrides: Iterable[str]) -> list[str]:
 
 
 def assemble(diffusion: Path, decoder: Path, output: Path) -> None:
-    """Save a trained pipeline with a decoder that was trained apart, in half precision. A card that is there stays."""
+    """Save a trained pipeline, in half precision, with a decoder that was trained separately. An existing card is
+    kept."""
     pipeline = FPDMPipeline.from_pretrained(diffusion, dtype=torch.float16)
     pipeline.register_modules(vae=load_autoencoder(decoder, torch.float16))
     save_model(pipeline, output)

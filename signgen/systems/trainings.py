@@ -1,4 +1,4 @@
-"""Training: one loop, one objective per stage."""
+"""The table of all trainings, and how one is started."""
 
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -56,6 +56,6 @@ def train(
 
 
 def train_or_resume(kind: str, settings: TrainingSettings, report: Report) -> Path:
-    """`train`, gone on with where it was stopped, if it was."""
+    """As `train`, but a run that was stopped is continued."""
     started = by_main_process(lambda: bool(checkpoints(settings.folder / "checkpoints")))
     return train(kind, settings, resume=started, report=report)

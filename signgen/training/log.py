@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from signgen.io.atomic_files import atomic_path
 from signgen.io.json_lines import read_json_lines
+from signgen.video.image_arrays import write_png
 
 
 class TrainingLog:
@@ -35,7 +35,7 @@ class TrainingLog:
         folder = self.folder / "samples"
         folder.mkdir(exist_ok=True)
         with atomic_path(folder / f"step-{step:08d}.png") as temporary:
-            Image.fromarray(picture).save(temporary)
+            write_png(temporary, picture)
         self.board.add_image("samples", picture, step, dataformats="HWC")
 
     def close(self) -> None:

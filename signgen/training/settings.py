@@ -55,7 +55,7 @@ class OptimizerSettings:
 
 @dataclass
 class TrainingSettings:
-    """A training run. Everything random in it is a function of `seed` and of the sample's number."""
+    """Settings of a training run. All random numbers follow from `seed` and the number of the sample."""
 
     output: str = "???"
     """Folder of logs, checkpoints and the trained model."""

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.video.files import VIDEO_SUFFIXES, VideoFile, is_video
+from signgen.video.files import VideoFile
 from signgen.video.images import holds_image, is_image, read_image
+from signgen.video.kinds import VIDEO_SUFFIXES, is_video
 from signgen.video.readers import FOLDER_FPS, ImageFolder, VideoReader
 from signgen.video.writer import VideoWriter
 

@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from signgen.errors import UserError, one_line, warn
+from signgen.video.kinds import file_url
 from signgen.video.orientation import display_matrix, upright
 from signgen.video.readers import FOLDER_FPS, VideoReader
 from signgen.video.tone_mapping import NAMES, to_sdr
@@ -24,40 +25,10 @@ from signgen.video.tone_mapping import NAMES, to_sdr
 EXACT = 0x4 | 0x40000 | 0x2000
 
 
-# What FFmpeg opens as if it were a video: single pictures, text, and lists of other files.
-NO_VIDEO = ("_pipe", "image2", "tty", "concat", "hls", "dash", "lavfi", "ffmetadata")
-MATROSKA = b"\x1aE\xdf\xa3"
-STILLS = (b"avif", b"heic", b"heix", b"mif1")
 # Rates beyond this are no rates of a camera but the ticks of the clock in which a file without a rate counts.
 PLAUSIBLE_FPS = 120
 # Pixels so near to square are taken as square; others are no pixels.
 SQUARE, STRANGE = 0.01, 4.0
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .mov .mkv .avi .webm .m4v .mpg .mpeg .wmv .asf .ts .mts .m2ts .flv .gif .3gp .ogv .vob .qt .mxf".split()
-)
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file begins as MP4, Matroska or AVI do, or FFmpeg opens it as a video; not so for single pictures."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] == b"ftyp":
-        return head[8:] not in STILLS
-    if head[:4] == MATROSKA or (head[:4], head[8:]) == (b"RIFF", b"AVI "):
-        return True
-    try:
-        with av.open(file_url(path)) as container:
-            return bool(container.streams.video) and not any(name in container.format.name for name in NO_VIDEO)
-    except (av.FFmpegError, ValueError):
-        return False
-
-
-def file_url(path: str | Path) -> str:
-    """The path as FFmpeg takes it for a file: a colon in a name looks like a protocol. A file of the protocol `file`
-    may name others, but none in a network."""
-    return f"file:{path}"
 
 
 class _Packet(NamedTuple):

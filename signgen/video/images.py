@@ -5,9 +5,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps, UnidentifiedImageError
 
 from signgen.errors import InputWarning, UserError, one_line, warn
 from signgen.io.limits import check_plain, read_bytes
@@ -17,6 +18,7 @@ IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jfif .bmp .webp .tif .tiff .avif .j
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MAX_BYTES, MAX_PIXELS = 256 << 20, 50_000_000  # the largest of telephones' pictures have 50 million
 JPEG, JPEG_SCAN, MAX_SCANS = b"\xff\xd8", b"\xff\xda", 100  # what a JPEG and each pass over it begins with
+ROUNDING = 2  # levels of 255 by which a conversion from sRGB to sRGB may be off: such a picture stays as it is
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
@@ -103,10 +105,10 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """The picture's colours, which its ICC profile defines, in sRGB."""
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode == "RGB" and "sRGB" in ImageCms.getProfileDescription(own):
-            return image
-        converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        converted: Any = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
         warn(f"the picture's colour profile cannot be applied ({one_line(error)}): colours may be off")
         return image.convert("RGB")
-    return converted or image.convert("RGB")
+    if image.mode == "RGB" and np.asarray(ImageChops.difference(image, converted)).max() <= ROUNDING:
+        return image
+    return converted

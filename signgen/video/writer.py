@@ -11,7 +11,8 @@ import numpy as np
 
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
-from signgen.video.files import EXACT, file_url
+from signgen.video.files import EXACT
+from signgen.video.kinds import file_url
 
 # Near-transparent quality: what is seen and measured is the model's work, not the codec's.
 CRF = "15"

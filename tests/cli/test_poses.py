@@ -45,6 +45,8 @@ def test_info(cli: Cli, pose_file: Path) -> None:
         "size": [64, 80],
         "fps": 12.5,
         "coordinates": "pixels",
+        "inside": 1.0,
+        "where": "x 10 to 50, y 40 to 43",
         "people": 1,
         "people_at": [[30.0, 43.0]],
         "found": found,

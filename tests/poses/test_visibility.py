@@ -9,13 +9,14 @@ import pytest
 from signgen.errors import InputWarning, UserError
 from signgen.poses import PoseSequence, write_poses
 from signgen.poses.driving import driving_poses
-from signgen.poses.visibility import checked
+from signgen.poses.visibility import check_visible, with_bodies
 
 PICTURE = np.zeros((260, 210, 3), np.uint8)
 
 
 def test_what_lies_in_the_picture_passes(signer: PoseSequence) -> None:
-    assert checked(signer) is signer
+    check_visible(signer)
+    assert with_bodies(signer) is signer
 
 
 def test_poses_of_a_larger_picture_are_refused_with_their_place(tmp_path: Path, signer: PoseSequence) -> None:
@@ -29,21 +30,20 @@ def test_poses_of_a_larger_picture_are_refused_with_their_place(tmp_path: Path, 
 def test_legs_below_the_picture_do_not_count(signer: PoseSequence) -> None:
     keypoints = signer.keypoints.copy()
     keypoints[:, 11:23, 1] += 500
-    below = replace(signer, keypoints=keypoints)
-    assert checked(below) is below
+    check_visible(replace(signer, keypoints=keypoints))
 
 
 def test_a_part_outside_is_said(signer: PoseSequence) -> None:
     keypoints = signer.keypoints.copy()
     keypoints[:, 91:, 1] += 300
     with pytest.warns(InputWarning, match="35% of the points lie outside the picture of 210x260"):
-        checked(replace(signer, keypoints=keypoints))
+        check_visible(replace(signer, keypoints=keypoints))
 
 
 def test_nobody_is_refused(signer: PoseSequence) -> None:
     nobody = replace(signer, keypoints=signer.keypoints * np.float32((1, 1, 0)))
     with pytest.raises(UserError, match="nobody is in any of the 12 frames"):
-        checked(nobody)
+        check_visible(nobody)
 
 
 def test_frames_without_a_body_are_counted_filled_and_held(tmp_path: Path, signer: PoseSequence) -> None:
@@ -63,4 +63,4 @@ def test_hands_alone_are_said_to_be_so(signer: PoseSequence) -> None:
     keypoints = signer.keypoints.copy()
     keypoints[:, :91] = 0
     with pytest.warns(InputWarning, match="no frame shows a body"):
-        checked(replace(signer, keypoints=keypoints))
+        with_bodies(replace(signer, keypoints=keypoints))

@@ -8,7 +8,8 @@ import numpy as np
 
 from signgen.errors import UserError
 from signgen.poses.formats.openpose_json import numbers
-from signgen.poses.formats.raw import RawPoses, Sequences, as_points
+from signgen.poses.formats.point_arrays import as_points
+from signgen.poses.formats.raw import RawPoses, Sequences
 from signgen.poses.people import largest_person
 
 # The parts of an annotation in the order of the 133 points, their number of points and the flag of their

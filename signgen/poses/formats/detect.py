@@ -17,8 +17,8 @@ from signgen.poses.formats.numpy_files import read_npy, read_npz
 from signgen.poses.formats.pose_format import MAGIC, read_pose
 from signgen.poses.formats.raw import RawPoses, Sequences, select
 from signgen.poses.sequence import PoseSequence, check_size
-from signgen.video.files import is_video
 from signgen.video.images import holds_image, is_image
+from signgen.video.kinds import is_video
 from signgen.video.readers import natural_key
 
 MAX_BYTES = 2 << 30  # of arrays

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from signgen.errors import UserError
+from signgen.video.image_arrays import resize_image
 from signgen.video.readers import FOLDER_FPS, ImageFolder
 
 # Drawings are lines on black; of a photograph, far less is as dark.
@@ -50,7 +50,7 @@ class DrawnPoses:
     def pictures(self, height: int, width: int) -> Iterator[np.ndarray]:
         """The drawings resized to uint8 (height, width, 3) each."""
         for index in self.frames:
-            yield np.asarray(Image.fromarray(self.reader[index]).resize((width, height), Image.Resampling.BOX))
+            yield resize_image(self.reader[index], (height, width), "box")
 
 
 def read_drawn_poses(path: str | Path, fps: float | None = None) -> DrawnPoses:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.poses.formats.raw import RawPoses, padded
+from signgen.poses.formats.point_arrays import padded
+from signgen.poses.formats.raw import RawPoses
 from signgen.poses.frame_numbers import with_gaps
 from signgen.poses.point_layouts import FACE_70, IDENTITY_133, LEFT_HAND_NAMES, RIGHT_HAND_NAMES
 from signgen.poses.skeletons import NAMES_18

@@ -7,10 +7,11 @@ import numpy as np
 
 from signgen.errors import UserError
 from signgen.poses.formats.coco_json import PARTS, annotated_points
-from signgen.poses.formats.raw import RawPoses, padded
+from signgen.poses.formats.point_arrays import padded
+from signgen.poses.formats.raw import RawPoses
 from signgen.poses.frame_numbers import numbers_in, with_gaps
 
-SCORE_KEYS = ("keypoint_scores", "scores", "keypoints_score")
+SCORE_KEYS = ("keypoint_scores", "scores", "keypoint_score", "keypoints_score", "confidences")
 
 
 def is_instances(data: Any) -> bool:

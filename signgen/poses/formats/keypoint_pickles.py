@@ -10,7 +10,8 @@ from signgen.errors import UserError
 from signgen.io.safe_pickle import load_pickle
 from signgen.poses.formats.dwpose_dictionaries import dwpose_poses, is_dwpose
 from signgen.poses.formats.instances import SCORE_KEYS, instance_poses, is_instances
-from signgen.poses.formats.raw import RawPoses, Sequences, as_points
+from signgen.poses.formats.point_arrays import as_points
+from signgen.poses.formats.raw import RawPoses, Sequences
 
 KEYS = ("keypoint", "keypoints")  # MSKA's, TwoStream's
 POINTS = 133

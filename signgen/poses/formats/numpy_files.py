@@ -9,7 +9,8 @@ import numpy as np
 
 from signgen.errors import UserError, one_line
 from signgen.poses.formats.instances import SCORE_KEYS
-from signgen.poses.formats.raw import RawPoses, Sequences, as_points
+from signgen.poses.formats.point_arrays import as_points
+from signgen.poses.formats.raw import RawPoses, Sequences
 
 # A small file may declare a huge array; key points of an hour of video take less than this.
 MAX_BYTES = 2 << 30

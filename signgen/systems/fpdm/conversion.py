@@ -1,4 +1,4 @@
-"""Published FPDM checkpoints -> signgen model folders, every tensor accounted for."""
+"""Converts published FPDM checkpoints to signgen model folders. Every tensor must have a place in them."""
 
 import re
 from collections.abc import Callable
@@ -62,7 +62,7 @@ DROPPED = re.compile(r".*\.position_ids$")
 
 @dataclass
 class Conversion:
-    """What became of a checkpoint's tensors: how many are used, how many are equal copies, and which were dropped."""
+    """The result of a conversion: how many tensors are used, how many are equal copies, and which were dropped."""
 
     used: int = 0
     duplicates: int = 0

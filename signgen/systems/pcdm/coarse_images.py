@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
 from signgen.data import open_corpus
 from signgen.data.frame_sources import DecodedFrames
@@ -23,6 +22,7 @@ from signgen.poses import PoseSequence
 from signgen.sampling.noise import frame_generator
 from signgen.systems.pcdm.pipeline import PCDMPipeline
 from signgen.systems.pcdm.train_refine import RefineSettings
+from signgen.video.image_arrays import write_png
 
 SETTINGS = "made-with.json"
 Progress = Callable[[Iterable[range], int, str], Iterable[range]]
@@ -78,5 +78,5 @@ def _make_missing(settings: RefineSettings, progress: Progress) -> int:
         )
         for number, picture in zip(numbers, to_frames(stages.coarse).cpu().numpy(), strict=True):
             with atomic_path(coarse_path(folder, number)) as unfinished:
-                Image.fromarray(picture).save(unfinished)
+                write_png(unfinished, picture)
     return len(missing)

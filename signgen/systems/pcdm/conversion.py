@@ -1,4 +1,4 @@
-"""Published PCDMs checkpoints -> signgen model folders, every tensor accounted for."""
+"""Converts published PCDMs checkpoints to signgen model folders. Every tensor must have a place in them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -34,6 +34,7 @@ from signgen.sampling.step_plan import Step, sampling_plan
 from signgen.systems.base import SignerPipeline, picture_array, pictures
 from signgen.systems.pcdm.canvas import canvas_drawings, decode_target, known_part
 from signgen.systems.pcdm.presets import PCDMPreset
+from signgen.video.image_arrays import write_png
 
 
 @dataclass
@@ -90,7 +91,7 @@ class StageFolder:
         pictures = to_frames(stages.coarse).cpu().numpy()
         for embedding, picture in zip(stages.embedding.cpu().numpy(), pictures, strict=True):
             np.save(self.folder / f"{self.count:06}.npy", embedding)
-            Image.fromarray(picture).save(self.folder / f"{self.count:06}.png")
+            write_png(self.folder / f"{self.count:06}.png", picture)
             self.count += 1
 
 
