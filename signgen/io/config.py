@@ -176,6 +176,8 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 def _nearest(cls: type, key: str) -> str:
     """The known key most like `key`, by its whole dotted name or by its last part."""
 
+    key = key[:100]  # comparing takes the square of that
+
     def likeness(known: str) -> float:
         parts = (key.rsplit(".", 1)[-1], known.rsplit(".", 1)[-1])
         return max(SequenceMatcher(None, key, known).ratio(), SequenceMatcher(None, *parts).ratio())

@@ -4,14 +4,17 @@ import argparse
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from itertools import takewhile
 from multiprocessing import get_context
 from pathlib import Path
 
+from signgen.runtime.worker_pool import as_completed
 from tests.fuzz.harness import Outcome, fuzz
 from tests.fuzz.readers import READERS
 
-BLOCK = 2000
+BLOCK = 500
 
 
 def shares(inputs: int, names: list[str]) -> dict[str, int]:
@@ -24,21 +27,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0, help="the first one")
+    parser.add_argument("--minutes", type=float, default=600.0, help="no block of inputs begins after that")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--kept", type=Path, default=Path("out/fuzz"), help="where inputs with defects are kept")
     parser.add_argument("readers", nargs="*", choices=[[], *READERS], help="all of them by default")
     given = parser.parse_args()
-    total = {name: Outcome() for name in given.readers or READERS}
+    total = {name: Outcome(name) for name in given.readers or READERS}
     started = time.monotonic()
     with ProcessPoolExecutor(given.processes, get_context("spawn"), max_tasks_per_child=50) as pool:
-        running = {}
-        for name, count in shares(given.inputs, list(total)).items():
-            block = BLOCK // READERS[name].cost
-            for first in range(0, count, block):
-                seed = given.seed + first
-                running[pool.submit(fuzz, name, seed, min(block, count - first), given.kept)] = name
-        for done in as_completed(running):
-            add(total[running[done]], done.result())
+        end = started + 60 * given.minutes
+        timely = takewhile(lambda _: time.monotonic() < end, _blocks(given))
+        for outcome in as_completed(lambda block: pool.submit(fuzz, *block, given.kept), timely, given.processes):
+            add(total[outcome.reader], outcome)
     print("| reader | inputs | valid | clear errors | defects | longest | most memory |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, outcome in total.items():
@@ -47,12 +47,22 @@ def main() -> int:
             f"| {name} | {counts.total():,} | {counts['valid']:,} | {counts['clean']:,} | {counts['defect']:,} "
             f"| {outcome.longest:.1f} s | {outcome.most_memory >> 20} MiB |"
         )
-    every = sum((outcome.counts for outcome in total.values()), Outcome().counts)
+    every = sum((outcome.counts for outcome in total.values()), Counter[str]())
     print(f"\n{every.total():,} inputs in {time.monotonic() - started:.0f} s, {every['defect']:,} defects")
     for name, outcome in total.items():
         for what, seed in outcome.defects.items():
             print(f"{name}, seed {seed}: {what}")
     return int(bool(every["defect"]))
+
+
+def _blocks(given: argparse.Namespace) -> list[tuple[str, int, int]]:
+    """Reader, first seed and number of inputs of each block, the readers in turn."""
+    blocks = []
+    for name, count in shares(given.inputs, given.readers or list(READERS)).items():
+        size = max(1, BLOCK // READERS[name].cost)
+        starts = range(0, count, size)
+        blocks += [(first / count, name, given.seed + first, min(size, count - first)) for first in starts]
+    return [block for _, *block in sorted(blocks)]  # type: ignore[misc]
 
 
 def add(total: Outcome, part: Outcome) -> None:

@@ -26,6 +26,7 @@ class _HungError(BaseException):
 class Outcome:
     """What became of a reader's inputs. defects: what went wrong -> the first seed with which it did."""
 
+    reader: str
     counts: Counter[str] = field(default_factory=Counter)
     defects: dict[str, int] = field(default_factory=dict)
     most_memory: int = 0
@@ -34,7 +35,7 @@ class Outcome:
 
 def fuzz(name: str, start: int, count: int, kept: Path | None = None) -> Outcome:
     """Read the inputs of seeds `start` to `start + count` - 1; those with a new defect are kept in a folder."""
-    reader, seeds, outcome = READERS[name], READERS[name].seeds(), Outcome()
+    reader, seeds, outcome = READERS[name], READERS[name].seeds(), Outcome(name)
     with tempfile.TemporaryDirectory() as temporary:
         for seed in range(start, start + count):
             folder = Path(temporary) / f"{seed % 7}"  # readers may remember a file of the same name, size and time

@@ -1,6 +1,7 @@
 """Mutations of valid files, each of which follows from a seed: bytes, words of a text, values of JSON."""
 
 import copy
+import gzip
 import json
 import random
 import re
@@ -47,6 +48,13 @@ def mutated_bytes(chance: random.Random, content: bytes) -> bytes:
             start = chance.randrange(size)
             changed[place:place] = changed[start : start + chance.randrange(200)] * chance.choice((1, 1, 10))
     return bytes(changed)
+
+
+def mutated_gzip(chance: random.Random, content: bytes) -> bytes:
+    """What is packed changed, and the package itself now and then."""
+    if chance.random() < 0.1:
+        return mutated_bytes(chance, content)
+    return gzip.compress(mutated_bytes(chance, gzip.decompress(content)), 1)
 
 
 def mutated_text(chance: random.Random, content: bytes) -> bytes:

@@ -33,7 +33,7 @@ from signgen.video import open_video, read_image
 from signgen.video.images import image_size
 from tests.fuzz import corpus
 from tests.fuzz.corpus import Files
-from tests.fuzz.mutation import mutated_bytes, mutated_json, mutated_text
+from tests.fuzz.mutation import mutated_bytes, mutated_gzip, mutated_json, mutated_text
 
 Mutation = Callable[[random.Random, bytes], bytes]
 ANY = re.compile("")
@@ -128,7 +128,7 @@ READERS: dict[str, Reader] = {
     "JSON folders": Reader(lambda: [corpus.poses("")], mutated_json, _poses),
     "DeepFashion rows": Reader(corpus.deepfashion_rows, mutated_text, X(_poses)),
     "key-point pickles": Reader(corpus.pickles, mutated_bytes, X(_poses)),
-    "label pickles": Reader(corpus.labels, mutated_bytes, X(read_labels)),
+    "label pickles": Reader(corpus.labels, mutated_gzip, X(read_labels)),
     "images": Reader(corpus.images, mutated_bytes, _image),
     "image folders": Reader(corpus.images, mutated_bytes, _video),
     "videos": Reader(corpus.videos, mutated_bytes, X(_video)),

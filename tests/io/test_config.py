@@ -170,7 +170,7 @@ def test_any_override_gives_a_config_or_a_user_error(key: str, value: str) -> No
 )  # fmt: skip
 def test_a_file_makes_no_more_than_it_has(tmp_path, text):
     (tmp_path / "a.yaml").write_text(text)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(UserError, match=r"a\.yaml"):
         load_config(Recipe, tmp_path / "a.yaml")
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
