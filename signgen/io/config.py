@@ -5,6 +5,7 @@ differs.
 """
 
 import dataclasses
+import io
 import math
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
@@ -16,8 +17,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from signgen.errors import UserError
+from signgen.io.limits import read_text
 
 Config = TypeVar("Config")
+MAX_TEXT, MAX_VALUES = 100_000, 10_000  # characters and values of a file
 
 
 def load_config(cls: type[Config], path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -84,8 +87,10 @@ def _read(path: Path) -> DictConfig:
 
 def _load_yaml(path: Path) -> dict[Any, Any]:
     try:
+        text = read_text(path)
+        _check_extent(text)
         # OmegaConf's loader reads 1e-4 as a number, which YAML 1.1 does not.
-        content = OmegaConf.load(path)
+        content = OmegaConf.load(io.StringIO(text))
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not a text file") from error
     except yaml.YAMLError as error:
@@ -95,6 +100,24 @@ def _load_yaml(path: Path) -> dict[Any, Any]:
     if not isinstance(content, DictConfig):
         raise UserError(f"{path}: expected a YAML mapping of key: value")
     return cast(dict[Any, Any], OmegaConf.to_container(content))
+
+
+def _check_extent(text: str) -> None:
+    """ValueError for more than a configuration can be: aliases and references can make much of little."""
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"it has more than {MAX_TEXT:,} characters")
+    waiting = [yaml.compose(text, yaml.SafeLoader)]
+    for _ in range(MAX_VALUES):
+        if not waiting:
+            return
+        node = waiting.pop()
+        if isinstance(node, yaml.ScalarNode) and "${" in node.value:
+            raise ValueError("it refers to other values (${...}): write them out")
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            waiting += (part for pair in node.value for part in pair)
+    raise ValueError(f"it has more than {MAX_VALUES:,} values, repeated ones counted")
 
 
 def _parse_override(override: str) -> DictConfig:
@@ -152,6 +175,8 @@ def _leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 def _nearest(cls: type, key: str) -> str:
     """The known key most like `key`, by its whole dotted name or by its last part."""
+
+    key = key[:100]  # comparing takes the square of that
 
     def likeness(known: str) -> float:
         parts = (key.rsplit(".", 1)[-1], known.rsplit(".", 1)[-1])

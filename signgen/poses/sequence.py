@@ -106,6 +106,7 @@ class PoseSequence:
         return replace(self, keypoints=keypoints)
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def cleaned(keypoints: np.ndarray) -> np.ndarray:
     """float32 copy of (..., 3): non-finite or absurd points become zero (missing), scores cut to [0, 1]."""
     keypoints = np.array(keypoints, np.float64)

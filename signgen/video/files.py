@@ -14,7 +14,7 @@ import av
 import numpy as np
 
 from signgen.errors import UserError, one_line, warn
-from signgen.video.kinds import file_url
+from signgen.video.kinds import ALLOWED, file_url
 from signgen.video.orientation import display_matrix, upright
 from signgen.video.readers import FOLDER_FPS, VideoReader
 from signgen.video.tone_mapping import NAMES, to_sdr
@@ -25,6 +25,7 @@ from signgen.video.tone_mapping import NAMES, to_sdr
 EXACT = 0x4 | 0x40000 | 0x2000
 
 
+MAX_PIXELS = 1 << 24  # of a frame: twice as many as 4K has; a decoder holds some
 # Rates beyond this are no rates of a camera but the ticks of the clock in which a file without a rate counts.
 PLAUSIBLE_FPS = 120
 # Pixels so near to square are taken as square; others are no pixels.
@@ -79,6 +80,7 @@ class VideoFile(VideoReader):
         self._wideness = _wideness(stream)
         self._transfer = int(stream.codec_context.color_trc)
         first = self._first_frame()
+        self._stored_size = first.width, first.height
         matrix = display_matrix(first)
         if matrix is None:
             raise UserError(f"{self.path}: turned by {first.rotation} degrees; only quarter turns are supported")
@@ -129,7 +131,10 @@ class VideoFile(VideoReader):
             self.close()
             self._container = self._open()
         if keyframe or self._rewinds:
-            self._container.seek(self._index.times[keyframe], stream=self._container.streams.video[0])
+            try:
+                self._container.seek(self._index.times[keyframe], stream=self._container.streams.video[0])
+            except (av.FFmpegError, OverflowError) as error:
+                raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
         self._decoded = self._decode_towards_wanted(self._container)
         self._next = keyframe
 
@@ -218,13 +223,17 @@ class VideoFile(VideoReader):
         if not self.path.is_file():
             raise UserError(f"{self.path}: no such video")
         try:
-            container = av.open(file_url(self.path))
+            container = av.open(file_url(self.path), options=ALLOWED)
         except (av.FFmpegError, ValueError) as error:
             raise UserError(f"{self.path}: not a video, or a broken one ({one_line(error)})") from error
         if not container.streams.video:
             container.close()
             raise UserError(f"{self.path}: there is no video in the file")
         stream = container.streams.video[0]
+        if stream.width * stream.height > MAX_PIXELS:
+            container.close()
+            raise UserError(f"{self.path}: {stream.width}x{stream.height} pixels are too many: make the video smaller")
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.thread_count, stream.thread_type = threads, "AUTO"
         return container
 
@@ -236,9 +245,15 @@ class VideoFile(VideoReader):
 
     def _picture(self, frame: Any) -> np.ndarray:
         """uint8 (H, W, 3), upright."""
+        if (frame.width, frame.height) != self._stored_size:
+            sizes = "{}x{} to {}x{}".format(*self._stored_size, frame.width, frame.height)
+            raise UserError(f"{self.path}: its frames change size midway, from {sizes}: cut or convert the video")
         width = max(1, round(frame.width * self._wideness))
-        rgb = frame.reformat(width=width, format="rgb24", interpolation=EXACT, threads=1)
-        picture = upright(rgb.to_ndarray(), self._matrix)
+        try:
+            rgb = frame.reformat(width=width, format="rgb24", interpolation=EXACT, threads=1).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
+        picture = upright(rgb, self._matrix)
         return to_sdr(picture, self._transfer) if self._transfer in NAMES else picture
 
 

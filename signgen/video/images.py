@@ -1,9 +1,10 @@
 """Reads single images as uint8 RGB."""
 
 import io
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jfif .bmp .webp .tif .tiff .avif .j
 # Pillow knows more: PostScript, for one, it hands to Ghostscript, which runs it.
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "AVIF", "JPEG2000")
 MAX_BYTES, MAX_PIXELS = 256 << 20, 50_000_000  # the largest of telephones' pictures have 50 million
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG, JPEG_SCAN, MAX_SCANS = b"\xff\xd8", b"\xff\xda", 100  # what a JPEG and each pass over it begins with
 ROUNDING = 2  # levels of 255 by which a conversion from sRGB to sRGB may be off: such a picture stays as it is
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -65,7 +67,8 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         content = read_bytes(path, MAX_BYTES)
         if content.startswith(JPEG) and content.count(JPEG_SCAN) > MAX_SCANS:
             raise UserError(f"{path}: a JPEG of more than {MAX_SCANS} scans would take too long to read")
-        with warnings.catch_warnings():
+        quiet = _without_stderr() if content.startswith(TIFF) else nullcontext()
+        with quiet, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's
             warnings.simplefilter("always", InputWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -86,6 +89,19 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on broken files
         raise UserError(f"{path}: broken picture ({one_line(error)})") from error
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """libtiff prints there what Pillow raises as well."""
+    with open(os.devnull, "w") as nothing:
+        kept = os.dup(2)
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

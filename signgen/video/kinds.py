@@ -4,8 +4,11 @@ from pathlib import Path
 
 import av
 
-# What FFmpeg opens as if it were a video: single pictures, text, and lists of other files.
-NO_VIDEO = ("_pipe", "image2", "tty", "concat", "hls", "dash", "lavfi", "ffmetadata")
+# What a file may be read as, and from where. FFmpeg knows more: pictures, text, lists of other files, which it opens.
+ALLOWED = {
+    "format_whitelist": "mov,matroska,avi,mpeg,mpegvideo,mpegts,flv,asf,gif,ogg,mxf,ivf,h264,hevc,m4v,yuv4mpegpipe",
+    "protocol_whitelist": "file",
+}
 MATROSKA = b"\x1aE\xdf\xa3"
 STILLS = (b"avif", b"heic", b"heix", b"mif1")
 VIDEO_SUFFIXES = frozenset(
@@ -24,13 +27,12 @@ def is_video(path: Path) -> bool:
     if head[:4] == MATROSKA or (head[:4], head[8:]) == (b"RIFF", b"AVI "):
         return True
     try:
-        with av.open(file_url(path)) as container:
-            return bool(container.streams.video) and not any(name in container.format.name for name in NO_VIDEO)
+        with av.open(file_url(path), options=ALLOWED) as container:
+            return bool(container.streams.video)
     except (av.FFmpegError, ValueError):
         return False
 
 
 def file_url(path: str | Path) -> str:
-    """The path as FFmpeg takes it for a file: a colon in a name looks like a protocol. A file of the protocol `file`
-    may name others, but none in a network."""
+    """The path as FFmpeg takes it for a file: a colon in a name looks like a protocol."""
     return f"file:{path}"

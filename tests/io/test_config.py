@@ -1,4 +1,6 @@
+import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -151,3 +153,24 @@ def test_any_override_gives_a_config_or_a_user_error(key: str, value: str) -> No
         assert isinstance(load_config(Recipe, overrides=[f"{key}={value}"]), Recipe)
     except UserError as error:
         assert len(str(error).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x, x, x, x, x, x, x]\n"
+        + "\n".join(f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}, *{a}, *{a}]" for a, b in pairwise("abcdefghij")),
+        "a: &a {x: 1}\n"
+        + "\n".join(f"{b}: &{b} {{<<: [*{a}, *{a}, *{a}, *{a}]}}" for a, b in pairwise("abcdefghijkl")),
+        "a: xxxxxxxxxxxxxxxx\n" + "\n".join(f"{b}: ${{{a}}}${{{a}}}${{{a}}}" for a, b in pairwise("abcdefghijklmnop")),
+        "a: " + "[" * 90_000,
+        "a: ${oc.env:HOME}",
+        "x" * 2_000_000,
+    ],
+)  # fmt: skip
+def test_a_file_makes_no_more_than_it_has(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    start = time.process_time()
+    with pytest.raises(UserError, match=r"a\.yaml"):
+        load_config(Recipe, tmp_path / "a.yaml")
+    assert time.process_time() - start < 5

@@ -132,10 +132,10 @@ LITTLE_THAT_ASKS_FOR_MUCH = {
 @pytest.mark.parametrize("kind", LITTLE_THAT_ASKS_FOR_MUCH)
 def test_small_files_take_little_memory_and_time(kind):
     content = LITTLE_THAT_ASKS_FOR_MUCH[kind]
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with contextlib.suppress(UserError):
         load_pickle(content, "file")
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.video import open_video, read_first_frame
+from signgen.video import is_video, open_video, read_first_frame
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_random_access_equals_streaming_in_any_order(make_video, frames):
 def test_a_file_is_opened_once_for_random_access(make_video, frames, monkeypatch):
     path, opened = make_video(frames, g="5"), []
     original = av.open
-    monkeypatch.setattr(av, "open", lambda *arguments: opened.append(arguments) or original(*arguments))
+    monkeypatch.setattr(av, "open", lambda path, **more: opened.append(path) or original(path, **more))
     with open_video(path) as video:
         later, earlier = video[17], video[2]
     assert len(opened) == 1
@@ -220,3 +220,10 @@ def test_real_clips(shared):
     with open_video(shared / "real/sign-clip/clip.mp4") as video:
         assert (len(video), video.size, video.fps) == (107, (320, 240), 25)
         assert sum(1 for _ in video) == 107
+
+
+def test_a_list_of_files_named_as_a_video_is_no_video(tmp_path):
+    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile '/etc/hostname'\n")
+    assert not is_video(tmp_path / "a.mp4")
+    with pytest.raises(UserError, match="not a video"):
+        open_video(tmp_path / "a.mp4")

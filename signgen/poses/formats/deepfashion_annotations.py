@@ -51,14 +51,17 @@ def read_deepfashion_csv(text: str) -> Sequences:
 def _row_pose(y: str, x: str) -> RawPoses:
     try:
         return _pose(ast.literal_eval(x), ast.literal_eval(y))
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, RecursionError) as error:
         raise UserError("key points must be lists of numbers") from error
 
 
 def _pose(x: list[float], y: list[float]) -> RawPoses:
     if len(x) != len(NAMES_18) or len(y) != len(NAMES_18):
         raise UserError(f"{len(x)} x and {len(y)} y, where 18 points are needed")
-    position = np.array([x, y], np.float64).T
+    try:
+        position = np.array([x, y], np.float64).T
+    except (OverflowError, ValueError, TypeError) as error:
+        raise UserError("key points must be lists of numbers") from error
     score = (position >= 0).min(1)
     points = np.where(score[:, None], position - (PAD, 0), 0)
     return RawPoses.by_count("DeepFashion key points", np.c_[points, score][None], SIZE)

@@ -27,6 +27,7 @@ def padded(frames: Sequence[Sequence[np.ndarray]], count: int = 133) -> np.ndarr
     return points
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is no number is missing: `cleaned`
 def as_points(array: np.ndarray, scores: np.ndarray | None = None) -> np.ndarray:
     """Any array of key points as float (F, N, K, 3): one frame, one person and absent scores are completed.
 

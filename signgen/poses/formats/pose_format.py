@@ -23,6 +23,7 @@ def read_pose(content: bytes) -> Sequences:
     return {"": lambda: _raw(_parse(content))}
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is no number is missing: `cleaned`
 def _raw(pose: Any) -> RawPoses:
     layout, point_map = _family(pose.header.components)
     names = [point for component in pose.header.components for point in _point_names(component)]
