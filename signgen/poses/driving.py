@@ -76,12 +76,11 @@ def driving_poses(
             poses = extract_poses(video, estimate, box, progress=progress)
     else:
         poses = read_poses(path, size=size, fps=fps, pose_size=pose_size, person=person)
-    whole = poses
     with about(path):
-        poses = poses[frames]
         if align_to is None and not estimated:
             check_visible(poses)
-        poses = with_bodies(poses)
+        whole = with_bodies(poses)
+    poses = whole[frames]
     if fps is not None:
         poses = poses.resampled(fps)
     if smooth is not None:

@@ -12,7 +12,7 @@ from signgen.poses.smoothing import hold_body
 UPPER = {COCO_WHOLEBODY: (*range(11), *range(23, 133)), "openpose-18": (*range(8), *range(14, 18))}
 BODY = {COCO_WHOLEBODY: range(11), "openpose-18": (*range(8), *range(14, 18))}
 # Of the points, how many must lie in the picture, and from how many on nothing is said.
-LEAST_INSIDE, MOST_INSIDE = 0.5, 0.75
+LEAST_INSIDE, MOST_INSIDE = 0.6, 0.95
 
 
 def check_visible(poses: PoseSequence) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from signgen.errors import UserError
 from signgen.video.files import VideoFile
 from signgen.video.images import holds_image, is_image, read_image
-from signgen.video.kinds import VIDEO_SUFFIXES, is_video
+from signgen.video.kinds import VIDEO_SUFFIXES, is_still, is_video
 from signgen.video.readers import FOLDER_FPS, ImageFolder, VideoReader
 from signgen.video.writer import VideoWriter
 
@@ -33,6 +33,8 @@ def open_video(path: str | Path) -> VideoReader:
         return ImageFolder(path)
     if is_image(path):
         raise UserError(f"{path}: a picture, where a video or a folder of pictures is needed")
+    if is_still(path):
+        raise UserError(f"{path}: a picture of the HEIF family, which cannot be read: save it as JPEG or PNG")
     return VideoFile(path)
 
 

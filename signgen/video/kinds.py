@@ -18,12 +18,10 @@ VIDEO_SUFFIXES = frozenset(
 
 def is_video(path: Path) -> bool:
     """Whether a file begins as MP4, Matroska or AVI do, or FFmpeg opens it as a video; not so for single pictures."""
-    if not path.is_file():
+    if not (head := _head(path)):
         return False
-    with path.open("rb") as file:
-        head = file.read(12)
     if head[4:8] == b"ftyp":
-        return head[8:] not in STILLS
+        return not is_still(path)
     if head[:4] == MATROSKA or (head[:4], head[8:]) == (b"RIFF", b"AVI "):
         return True
     try:
@@ -31,6 +29,20 @@ def is_video(path: Path) -> bool:
             return bool(container.streams.video)
     except (av.FFmpegError, ValueError):
         return False
+
+
+def is_still(path: Path) -> bool:
+    """Whether a file begins as a single picture in MP4's container does: telephones' HEIC, or AVIF."""
+    head = _head(path)
+    return head[4:8] == b"ftyp" and head[8:] in STILLS
+
+
+def _head(path: Path) -> bytes:
+    """The first 12 bytes of a plain file, nothing of anything else."""
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(12)
 
 
 def file_url(path: str | Path) -> str:

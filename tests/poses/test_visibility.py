@@ -57,6 +57,9 @@ def test_frames_without_a_body_are_counted_filled_and_held(tmp_path: Path, signe
     assert wrist[:6] == pytest.approx([true[1], *true[1:6]], abs=1e-3)
     assert wrist[6:] == pytest.approx(np.full(6, true[5]))
     assert (poses.scores[:, :17] > 0.5).all()
+    with pytest.warns(InputWarning):
+        part, _ = driving_poses(tmp_path / "gaps.npz", PICTURE, lambda frames, *_: frames, frames=slice(3, 5))
+    assert np.array_equal(part.keypoints, poses.keypoints[3:5])
 
 
 def test_hands_alone_are_said_to_be_so(signer: PoseSequence) -> None:

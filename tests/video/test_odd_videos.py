@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from signgen.errors import InputWarning
+from signgen.errors import InputWarning, UserError
 from signgen.poses.formats.detect import holds_video
 from signgen.video import VideoWriter, is_video, open_video, read_first_frame
 from signgen.video.tone_mapping import HLG, PQ, to_sdr
@@ -164,3 +164,9 @@ def test_a_telephones_hdr_is_toned_down_and_said(tmp_path: Path) -> None:
     with pytest.warns(InputWarning, match=r"hlg\.mp4: high dynamic range \(HLG\)"):
         video = open_video(tmp_path / "hlg.mp4")
     assert np.abs(video[0].astype(int) - 227).max() <= 4
+
+
+def test_a_telephones_still_is_named(tmp_path: Path) -> None:
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\x00\x00\x00\x24ftypheic" + bytes(100))
+    with pytest.raises(UserError, match=r"IMG_1\.HEIC: a picture of the HEIF family, .*: save it as JPEG or PNG"):
+        read_first_frame(tmp_path / "IMG_1.HEIC")

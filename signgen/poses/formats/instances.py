@@ -38,7 +38,7 @@ def instance_poses(frames: list[Any], numbers: list[int] | None = None) -> RawPo
         numbers = [frame["frame_id"] for frame in frames]
     people = [_people(frame, f"frame {number}") for number, frame in enumerate(frames)]
     if not any(people):
-        raise UserError(f"nobody is in any of its {len(frames)} frames")
+        raise UserError(f"nobody is in any of its {len(frames)} frames" if frames else "it has no frames")
     return RawPoses.by_count(format, with_gaps(padded(people), numbers))
 
 

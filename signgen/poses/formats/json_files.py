@@ -34,7 +34,8 @@ def read_json(content: bytes) -> Sequences:
         if is_kind(data) or (isinstance(data, list) and data and all(map(is_kind, data))):
             return {"": partial(read, data if isinstance(data, list) else [data])}
     raise UserError(
-        "the JSON is neither of OpenPose, DWPose, mmpose, AlphaPose or MediaPipe, nor COCO annotations or results"
+        "the JSON is neither of OpenPose, DWPose, mmpose, AlphaPose (its default or `open` format) or MediaPipe, nor "
+        "COCO annotations or results"
     )
 
 
