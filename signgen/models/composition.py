@@ -46,7 +46,7 @@ class Composition(ModelMixin, ConfigMixin):
         self, channels: int = 16, deep_channels: int = 48, dilations: tuple[int, ...] = (1, 2, 4), groups: int = 8
     ) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(4 * INPUTS, channels, 1)
+        self.enter = nn.Conv2d(INPUTS, channels, 2, stride=2)
         self.down = nn.Conv2d(channels, deep_channels, 3, stride=2, padding=1)
         self.deep = nn.Sequential(*(Block(deep_channels, groups, dilation) for dilation in dilations))
         self.up = nn.Conv2d(deep_channels, 4 * channels, 1)
@@ -64,7 +64,7 @@ class Composition(ModelMixin, ConfigMixin):
         given = [generated, moved.layers.flatten(1, 2), moved.image - generated, maps, target, source]
         images = torch.cat([values.to(self.dtype) for values in given], 1)
         images = F.pad(images, (0, -width % 4, 0, -height % 4), mode="replicate")
-        hidden = self.enter(F.pixel_unshuffle(images, 2))
+        hidden = self.enter(images)
         deep = self.up(self.deep(self.down(F.silu(hidden))))
         output = self.leave(F.silu(self.fine(hidden + F.pixel_shuffle(deep, 2))))
         output = F.pixel_shuffle(output, 2)[..., :height, :width].float()

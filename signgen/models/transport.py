@@ -24,6 +24,7 @@ from signgen.models.body_parts import (
 )
 
 STRIDE = 4  # pixels between the places at which movements are computed: they are smooth
+SLEEVE = 1.5  # half widths of an arm that has to be gone from where it was: sleeves are wider than what moves
 STILL = 0.1  # weight of staying in place, in the body's layer
 
 
@@ -54,7 +55,8 @@ def transport(
     source, target = with_wrists(source.float()), with_wrists(target.float())
     (height, width), rows = size, len(target)
     places, shape = _grid(height, width, stride, target.device), own.shape[-2:]
-    shifts, shown, needed, hands = [_moved_with_body(source, target, places, width) - places[:2]], [], [], []
+    shifts = [_moved_with_body(source, target, places, width) - places[:2]]
+    shown, needed, around, hands = [], [], [], []
     for side in range(2):
         bones = Bones.of_arm(target, side, width)
         squared = bones.squared(places)
@@ -62,9 +64,10 @@ def transport(
         shifts.append(there - places[:2])
         shown.append(amount)
         needed.append(covered(squared, bones.there))
+        around.append(covered(squared / SLEEVE**2, bones.there))
         hands.append(covered(squared[:, ARM_BONES:], bones.there[:, ARM_BONES:]))
     maps = torch.stack([torch.ones_like(shown[0]), *shown], 1).view(rows, 3, *shape)
-    arms, hand = (torch.stack(each, 1).amax(1).view(rows, 1, *shape) for each in (needed, hands))
+    arms, sleeves, hand = (torch.stack(each, 1).amax(1).view(rows, 1, *shape) for each in (needed, around, hands))
     here = maps[:, 1:].amax(1, keepdim=True)
     head = head_cover(target, places).view(rows, 1, *shape)
     edge = target.new_tensor([width, height]).view(1, 2, 1)
@@ -72,7 +75,7 @@ def transport(
     # The grid's own coordinates: exactly nothing is left behind where nothing moves.
     on_grid = (body / (edge - 1) * 2 - 1).transpose(1, 2).view(rows, *shape, 2)
     before = F.grid_sample(own.expand(rows, -1, -1, -1), on_grid, padding_mode="border", align_corners=True)
-    left_behind = (before - torch.cat([arms, head], 1)).clamp(min=0).amax(1, keepdim=True)
+    left_behind = (before - torch.cat([sleeves, head], 1)).clamp(min=0).amax(1, keepdim=True)
     outside = ((body + 0.5 < 0) | (body + 0.5 > edge)).any(1).view(rows, 1, *shape) & (here < 0.5)
     hidden = torch.stack([left_behind, (arms - here).clamp(min=0), outside.float()]).amax(0)
     moved = torch.cat([shift / edge for shift in shifts], 1).view(rows, 6, *shape)
@@ -80,14 +83,14 @@ def transport(
 
 
 def cover(points: Tensor, size: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """Where the arms and the head with its hair are, (B, 2, h, w) in [0, 1], of key points (B, 133, 3) in pixels of
-    images of `size` (height, width)."""
+    """Where the arms in their sleeves and the head with its hair are, (B, 2, h, w) in [0, 1], of key points (B, 133, 3)
+    in pixels of images of `size` (height, width)."""
     points = with_wrists(points.float())
     places = _grid(*size, stride, points.device)
     arms = []
     for side in range(2):
         bones = Bones.of_arm(points, side, size[1])
-        arms.append(covered(bones.squared(places), bones.there))
+        arms.append(covered(bones.squared(places) / SLEEVE**2, bones.there))
     both = torch.stack([torch.stack(arms, 1).amax(1), head_cover(points, places)], 1)
     return both.view(-1, 2, *(-(-side // stride) for side in size))
 
