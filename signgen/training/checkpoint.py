@@ -13,6 +13,7 @@ KEPT = 2
 # Settings that change no number of a run, beyond rounding, but where it ends, what it shows and what it costs.
 HARMLESS = (
     "steps",
+    "optimizer.decay_after",
     "minutes",
     "validation",
     "validate_every",
@@ -73,8 +74,9 @@ def check_settings(stored: dict[str, Any], now: dict[str, Any], changes: bool) -
     if not refused:
         return
     listed = ", ".join(f"{name} is {after.get(name)!r}, was {before.get(name)!r}" for name in refused)
-    harmless = set(refused) <= set(HARMLESS)
-    advice = "add --allow-changes to resume it so" if harmless else "resume it as it was, or choose another output"
+    advice = "resume it as it was, or choose another output"
+    if set(refused) <= set(HARMLESS):
+        advice = "`signgen train --resume --allow-changes` goes on so"
     raise UserError(f"the run was begun with other settings: {listed}; {advice}")
 
 

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -25,6 +27,26 @@ def test_rendering_needs_no_package_of_an_extra(tmp_path: Path) -> None:
     assert (tmp_path / "out.mp4").exists()
 
 
+@pytest.fixture
+def imported_anew() -> Iterator[None]:
+    """What verbs import is imported anew, and asks for its packages again; later tests find everything as it was."""
+
+    def modules() -> dict[str, ModuleType]:
+        return {n: module for n, module in sys.modules.items() if n.startswith("signgen.") and not n.startswith(KEPT)}
+
+    before = modules()
+    for name in before:
+        del sys.modules[name]
+    yield
+    for name in modules():
+        del sys.modules[name]
+    sys.modules.update(before)
+    for name, module in before.items():
+        package, _, child = name.rpartition(".")
+        setattr(sys.modules[package], child, module)
+
+
+@pytest.mark.usefixtures("imported_anew")
 @pytest.mark.parametrize(
     ("package", "arguments", "extra"),
     [
@@ -38,8 +60,6 @@ def test_rendering_needs_no_package_of_an_extra(tmp_path: Path) -> None:
 def test_a_missing_package_is_one_line_that_names_the_extra(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, package: str, arguments: list[str], extra: str
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("signgen.") and not name.startswith(KEPT)]:
-        monkeypatch.delitem(sys.modules, name)  # imported anew, they ask for the package again
     monkeypatch.setitem(sys.modules, package, None)
     run = cli(*arguments)
     assert run.status == 2

@@ -189,7 +189,7 @@ def test_an_interrupted_evaluation_goes_on(write_clip, tmp_path: Path, monkeypat
 
     with pytest.raises(KeyboardInterrupt):
         evaluate_pairs(pairing, points, metrics=metrics, progress=interrupted, rows=rows)
-    (stored,) = rows.iterdir()
+    (stored,) = rows.glob("[!.]*")
     with stored.open("a") as file:
         file.write('{"name": "2", "fra')  # the machine went down within a line
     names = scored_clips(monkeypatch)
@@ -206,7 +206,7 @@ def test_an_interrupted_evaluation_goes_on(write_clip, tmp_path: Path, monkeypat
     assert changed.clips == evaluate_pairs(pairing, points, metrics=metrics).clips
     assert evaluate_pairs(pairing, metrics=["ssim"], rows=rows)["ssim"] == pytest.approx(changed["ssim"])
     evaluate_pairs(pairing, points, Protocol(1), metrics=metrics, rows=rows)
-    assert len(list(rows.iterdir())) == 3
+    assert len(list(rows.glob("[!.]*"))) == 3
     stored.write_text("no scores\n{}\n")
     with pytest.raises(UserError, match="line 1 is broken"):
         evaluate_pairs(pairing, points, metrics=metrics, rows=rows)
