@@ -5,14 +5,14 @@
 CLIP is a video, or a folder of its frames, POSES its whole-body poses. Every clip is rendered from its first frame with
 the model's own defaults. Beside the model stand the first frame copied, the same warped by its key points, and the same
 transported as the model transports it (`signgen.models.transport`), before anything is generated. Frame 0, the source,
-does not count. LPIPS (AlexNet) needs its weights (docs/metrics.md); without them its column is left out. Writes the
-rows as folders of pictures, `people.json`, and a sheet a clip: a column per moment; pose, recording, then the rows.
+does not count. LPIPS (AlexNet; of the whole frame, and of the face) needs its weights (docs/metrics.md); without them
+its columns are left out. Writes the rows as folders of pictures, `people.json`, and a sheet a clip: a column per
+moment; pose, recording, then the rows.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,13 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from signgen.data import Corpus, DrivenClip, first_frame_protocol, open_corpus
+from signgen.data import Corpus, first_frame_protocol, open_corpus
 from signgen.errors import UserError
-from signgen.evaluation.baselines import copied, rendered, warped, write_row
+from signgen.evaluation.baselines import copied, rendered, transported, warped, write_row
 from signgen.evaluation.benchmark import score_row
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
-from signgen.metrics.lpips import lpips_network
-from signgen.models.first_frame import FirstFrame
-from signgen.models.pixels import to_frames, to_images
+from signgen.metrics.lpips import lpips, lpips_network
 from signgen.poses import draw_pose
 from signgen.poses.driving import driving_poses
 from signgen.rendering.adaptation import write_clip
@@ -41,12 +39,21 @@ METRICS = ("ssim", "hand-ssim", "psnr")
 SHOWN = 6  # moments in a sheet
 
 
-def transported(clip: DrivenClip) -> Iterator[np.ndarray]:
-    """The first frame moved to each pose, as the model is shown it."""
-    keypoints = torch.from_numpy(clip.poses.scaled_to(clip.reference.size).keypoints)
-    image = to_images(torch.from_numpy(clip.first_frame)[None])
-    first = FirstFrame.of(image, keypoints[:1], torch.zeros_like(image))
-    return (to_frames(first.moved_to(points[None]).image)[0].numpy() for points in keypoints)
+def face_lpips(row: Path, corpus: Corpus) -> float:
+    """LPIPS of the face's box, enlarged by a half and brought to 128x128, in all frames but the first."""
+    (driven,) = first_frame_protocol(corpus)
+    distances = []
+    with open_video(row / "clip") as made:
+        for index in range(1, len(driven.poses)):
+            face = driven.poses.keypoints[index, 23:91]
+            if (face[:, 2] > 0).sum() < 5:
+                continue
+            low, high = (edge(face[face[:, 2] > 0, :2], axis=0) for edge in (np.min, np.max))
+            middle, half = (low + high) / 2, 0.75 * (high - low).max()
+            box = (*np.clip(middle - half, 0, None), *np.clip(middle + half, 0, driven.reference.size))
+            pair = [Image.fromarray(each[index]).crop(box).resize((128, 128)) for each in (made, driven.reference)]
+            distances.append(lpips(*(torch.from_numpy(np.array(face)[None]) for face in pair)).item())
+    return float(np.mean(distances))
 
 
 def clip_corpus(clip: Path, poses: Path, folder: Path) -> Corpus:
@@ -95,13 +102,17 @@ def measure(arguments: argparse.Namespace) -> None:
         name = f"{Path(clip).parent.name}-{Path(clip).stem}"
         output = arguments.output / name
         corpus = clip_corpus(Path(clip), Path(poses), output / "clip")
-        table, rows = Table(name, *chosen), {}
+        table, rows = Table(name, *chosen, *(["face LPIPS"] if "lpips-alex" in chosen else [])), {}
         for row, maker in makers.items():
             settings = made_with if row == "model" else {}
             write_row(maker, corpus, output / "rows" / row, settings)
             result = score_row(output / "rows" / row, corpus, chosen)
             rows[row] = result.to_dict()
-            table.add_row(row, *(f"{result[metric]:.3f}" for metric in chosen))
+            values = [result[metric] for metric in chosen]
+            if "lpips-alex" in chosen:
+                rows[row]["face-lpips"] = face_lpips(output / "rows" / row, corpus)
+                values.append(rows[row]["face-lpips"])
+            table.add_row(row, *(f"{value:.3f}" for value in values))
         Console().print(table)
         record["clips"][name] = rows
         sheet(corpus, output / "rows", list(makers)).save(output / "sheet.png")

@@ -3,11 +3,11 @@
     python benchmarks/quality.py mini ../shared/data/synthetic-signers --output out/quality
 
 Every clip is rendered from its first frame and all its poses, with the model's own defaults unless options say
-otherwise. Beside the model stand the first frame copied (what not moving scores) and the autoencoder alone (the
-ceiling of any model that decodes with it). Writes the clips as folders of pictures, `quality.json` and a contact sheet
-of best, median and worst clips: source, then pose, reference and generated frame at four times. The table leaves out
-frame 0, the source; it is what `signgen evaluate OUTPUT/ROW REFERENCE --poses POSES --from 1` prints. `signgen
-benchmark` has the same rows, more metrics, a paper's table and a page to look at.
+otherwise. Beside the model stand the first frame copied (what not moving scores), transported (moved to each pose,
+nothing generated) and the autoencoder alone (the ceiling of what is decoded with it). Writes the clips as folders of
+pictures, `quality.json` and a contact sheet of best, median and worst clips: source, then pose, reference and generated
+frame at four times. The table leaves out frame 0, the source; it is what `signgen evaluate OUTPUT/ROW REFERENCE --poses
+POSES --from 1` prints. `signgen benchmark` has the same rows, more metrics, a paper's table and a page to look at.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from signgen.data import Corpus, open_corpus
 from signgen.data.pairs import DrivenClip, first_frame_protocol
 from signgen.errors import UserError
 from signgen.evaluation import Evaluation
-from signgen.evaluation.baselines import Row, copied, reconstructed, rendered, write_row
+from signgen.evaluation.baselines import Row, copied, reconstructed, rendered, transported, write_row
 from signgen.evaluation.benchmark import score_row
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
@@ -64,7 +64,8 @@ def main() -> None:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip, for quick comparisons")
     parser.add_argument("--output", type=Path, default=Path("out/quality"))
-    parser.add_argument("--rows", nargs="+", default=["copied", "autoencoder", "model"])
+    parser.add_argument("--metrics", nargs="+", default=METRICS, help="as of `signgen evaluate`")
+    parser.add_argument("--rows", nargs="+", default=["copied", "transported", "autoencoder", "model"])
     parser.add_argument("--steps", type=int)
     parser.add_argument("--guidance", type=float)
     parser.add_argument("--solver")
@@ -89,16 +90,20 @@ def measure(arguments: argparse.Namespace) -> None:
     made_with = {"corpus": arguments.corpus, "split": arguments.split, "model_sha256": model_hash(folder)}
     makers: dict[str, Row] = {
         "copied": copied,
+        "transported": transported,
         "autoencoder": reconstructed(pipeline),
         "model": rendered(pipeline, **options),
     }
-    table, record = Table("", *METRICS, "frames/s"), {"model": arguments.model, "options": options, "rows": {}}
+    table, record = (
+        Table("", *arguments.metrics, "frames/s"),
+        {"model": arguments.model, "options": options, "rows": {}},
+    )
     for name in arguments.rows:
         row = arguments.output / name
         speed = write_row(makers[name], corpus, row, made_with | options)
-        result = score_row(row, corpus, METRICS)
+        result = score_row(row, corpus, arguments.metrics)
         record["rows"][name] = {"frames_per_second": speed, **result.to_dict()}
-        table.add_row(name, *(f"{result[metric]:.3f}" for metric in METRICS), f"{speed:.1f}")
+        table.add_row(name, *(f"{result[metric]:.3f}" for metric in arguments.metrics), f"{speed:.1f}")
         if name == "model":
             contact_sheet(result, corpus, row).save(arguments.output / "contact.png")
     Console().print(table)

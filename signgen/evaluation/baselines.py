@@ -19,6 +19,7 @@ from signgen.data import Corpus, DrivenClip, first_frame_protocol
 from signgen.evaluation.warp import warp_by_points, with_limbs
 from signgen.io.atomic_files import atomic_folder, keep_settings
 from signgen.models.autoencoder import decode, encode
+from signgen.models.first_frame import FirstFrame
 from signgen.models.pixels import to_frames, to_images
 from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.rendering.generator import render
@@ -40,6 +41,14 @@ def warped(clip: DrivenClip) -> Iterator[np.ndarray]:
     """The first frame, moved by its key points to where each pose has them."""
     first, *_ = keypoints = [with_limbs(points, clip.poses.skeleton) for points in clip.poses.keypoints]
     return (warp_by_points(clip.first_frame, first, points) for points in keypoints)
+
+
+def transported(clip: DrivenClip) -> Iterator[np.ndarray]:
+    """The first frame moved to each pose (`signgen.models.transport`), nothing generated."""
+    keypoints = torch.from_numpy(clip.poses.scaled_to(clip.reference.size).keypoints)
+    image = to_images(torch.from_numpy(clip.first_frame)[None])
+    first = FirstFrame.of(image, keypoints[:1], torch.zeros_like(image))
+    return (to_frames(first.moved_to(points[None]).image)[0].numpy() for points in keypoints)
 
 
 def reconstructed(pipeline: SignerPipeline, fit: str | None = None) -> Row:
