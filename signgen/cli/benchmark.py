@@ -8,6 +8,7 @@ import typer
 
 from signgen.cli.console import Json, announce, report, track
 from signgen.cli.train import Overrides
+from signgen.io.config_files import config_for
 
 if TYPE_CHECKING:
     from signgen.evaluation.benchmark import Benchmark
@@ -23,6 +24,7 @@ def benchmark(
     Every clip is made of its first frame and its poses. Clips that are rendered already are kept. frames=FOLDER scores
     what any system rendered.
     """
+    config = config_for("benchmark", config)
     announce("Loading torch")
     from signgen.evaluation.benchmark import run_benchmark
     from signgen.evaluation.benchmark_settings import BenchmarkSettings

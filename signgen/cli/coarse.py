@@ -7,6 +7,7 @@ import typer
 
 from signgen.cli.console import Json, announce, report, track
 from signgen.cli.train import Overrides
+from signgen.io.config_files import config_for
 
 
 def coarse(
@@ -18,6 +19,7 @@ def coarse(
 
     Stages 1 and 2 of the setting `inpaint` make them. What is there already is kept: it goes on where it was stopped.
     """
+    config = config_for("train pcdm-refine", config)
     announce("Loading torch")
     from signgen.systems.pcdm.coarse_images import make_coarse
     from signgen.systems.pcdm.train_refine import RefineSettings

@@ -1,6 +1,5 @@
 """`signgen config`: the YAML files that trainings and benchmarks run on."""
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 from signgen.cli.console import Json, report
 from signgen.cli.train import Overrides
 from signgen.errors import UserError
+from signgen.io.config_files import config_command, config_file, config_names, config_verb
 
 if TYPE_CHECKING:
     from signgen.evaluation.benchmark_settings import BenchmarkSettings
@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from signgen.training.settings import TrainingSettings
 
 app = typer.Typer(help="Configuration files.")
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file.")]
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, or a name of `config list`.")]
 
 
 @app.command("list")
 def list_configs(
-    folder: Annotated[Path, typer.Argument(help="Where to look.")] = Path("configs"), as_json: Json = False
+    folder: Annotated[Path | None, typer.Argument(help="Where to look; else those that come with signgen.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """List configuration files and the command that runs each."""
-    if not folder.is_dir():
+    """List configuration files and the command that runs each: from any folder, by the name that is listed."""
+    if folder is not None and not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the one that holds configuration files")
-    found = {str(path): _command(path) for path in sorted(folder.rglob("*.yaml"))}
-    configs = [{"config": path, "command": command} for path, command in found.items()]
-    report({"configs": configs}, as_json, "\n".join(f"{path}\n  {command}" for path, command in found.items()))
+    names = config_names() if folder is None else [str(path) for path in sorted(folder.rglob("*.yaml"))]
+    found = {name: config_command(config_file(name)) for name in names}
+    configs = [{"config": name, "command": command} for name, command in found.items()]
+    report({"configs": configs}, as_json, "\n".join(f"{name}\n  {command}" for name, command in found.items()))
 
 
 @app.command()
@@ -49,31 +51,20 @@ def validate(config: Config, overrides: Overrides = None, as_json: Json = False)
 
 
 def _load(path: Path, overrides: list[str] | None) -> "TrainingSettings | BenchmarkSettings | ExportSettings":
-    match = re.match(r"signgen (train (?P<kind>[\w-]+)|benchmark|(?P<export>export)) ", _command(path))
-    if not match:
+    verb = config_verb(config_file(path))
+    if not verb:
         expected = f"# signgen train KIND {path}, # signgen benchmark {path} or # signgen export {path}"
         raise UserError(f"{path}: the first line must be the command that runs it, {expected}")
-    if kind := match["kind"]:
+    if verb.startswith("train "):
         from signgen.systems.trainings import load_settings
 
-        return load_settings(kind, path, overrides or [])
+        return load_settings(verb.removeprefix("train "), path, overrides or [])
     from signgen.io.config import load_config
 
-    if match["export"]:
+    if verb == "export":
         from signgen.export import ExportSettings
 
         return load_config(ExportSettings, path, overrides or [])
     from signgen.evaluation.benchmark_settings import BenchmarkSettings
 
     return load_config(BenchmarkSettings, path, overrides or [])
-
-
-def _command(path: Path) -> str:
-    """The command that runs a configuration: its first line, a comment by convention."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            line = file.readline()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise UserError(f"{path}: {reason}") from error
-    return line.lstrip("# ").strip() if line.startswith("#") else ""

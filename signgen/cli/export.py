@@ -9,6 +9,7 @@ import typer
 
 from signgen.cli.console import Json, announce, report, track
 from signgen.cli.train import Overrides
+from signgen.io.config_files import config_for
 
 if TYPE_CHECKING:
     from signgen.export import Estimate, Export
@@ -29,6 +30,7 @@ def export(
 
     Stopped or killed, the same command goes on where it was: no clip twice, none half-written.
     """
+    config = config_for("export", config)
     announce("Loading torch")
     from signgen.export import ExportSettings, estimate, export_corpus
     from signgen.export.local_workers import local_workers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from signgen.cli.console import Json, Meter, announce, report
+from signgen.io.config_files import config_for
 
 if TYPE_CHECKING:
     from signgen.training.memory_estimate import Estimate
@@ -44,6 +45,7 @@ def train(
 
     Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
     """
+    config = config_for(f"train {kind}", config)
     announce("Loading torch")
     from signgen.systems.trainings import load_settings
     from signgen.systems.trainings import train as run

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from signgen.errors import UserError
+from signgen.io.config_files import config_file
 from signgen.io.limits import read_text
 
 Config = TypeVar("Config")
@@ -28,8 +29,8 @@ def load_config(cls: type[Config], path: Path | str | None = None, overrides: It
 
     Args:
         cls: the dataclass; fields may be dataclasses themselves.
-        path: a YAML file, or None for the defaults alone.
-        overrides: `key=value` strings, dotted for nested fields; later ones win.
+        path: a YAML file, or the name of one that comes with signgen, or None for the defaults alone.
+        overrides: `key=value` strings, dotted for nested fields; later ones win. A list of one value needs no brackets.
 
     Raises:
         UserError: a file is missing or not YAML, a key is unknown (the nearest known one is named), a value
@@ -37,7 +38,7 @@ def load_config(cls: type[Config], path: Path | str | None = None, overrides: It
     """
     config = OmegaConf.structured(cls)
     overrides = list(overrides)
-    for file in _with_bases(Path(path)) if path is not None else ():
+    for file in _with_bases(config_file(path)) if path is not None else ():
         config = _merge(cls, config, _read(file), str(file))
     for override in overrides:
         config = _merge(cls, config, _parse_override(override), override)
@@ -134,13 +135,21 @@ def _parse_override(override: str) -> DictConfig:
 
 def _merge(cls: type, config: DictConfig, layer: DictConfig, where: str) -> DictConfig:
     try:
-        return cast(DictConfig, OmegaConf.merge(config, layer))
+        return cast(DictConfig, OmegaConf.merge(config, _listed(config, OmegaConf.to_container(layer))))
     except ConfigKeyError as error:
         key = str(error.full_key)
         nearest = _nearest(cls, key)
         raise UserError(f"{where}: unknown key {key!r}; the nearest known key is {nearest!r}") from error
     except (OmegaConfBaseException, ValueError, TypeError) as error:
         raise UserError(f"{where}: {_describe(error)}") from error
+
+
+def _listed(known: Any, given: Any) -> Any:
+    """Values as given, a single one as a list of one where the configuration has a list."""
+    if isinstance(known, DictConfig) and isinstance(given, dict):
+        keys = {key for key in given if isinstance(key, str) and key in known}
+        return {key: _listed(known.get(key), value) if key in keys else value for key, value in given.items()}
+    return [given] if isinstance(known, ListConfig) and isinstance(given, str | int | float) else given
 
 
 def _build(cls: type[Config], config: DictConfig, where: str) -> Config:

@@ -26,6 +26,36 @@ def test_list_names_every_config_and_its_command(cli: Cli) -> None:
     assert "signgen train fusion configs/tiny/fusion.yaml" in cli("config", "list", CONFIGS).out
 
 
+def test_the_configurations_that_come_with_signgen_are_found_from_any_folder(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    listed = json.loads(cli("config", "list", "--json").out)["configs"]
+    assert {each["config"] for each in listed} == {
+        str(path.relative_to(CONFIGS.parent)) for path in CONFIGS.rglob("*.yaml")
+    }
+    assert "model: tiny" in cli("config", "show", "configs/tiny/fusion.yaml", "data.roots=/some/corpus").out
+    (tmp_path / "configs/tiny").mkdir(parents=True)
+    (tmp_path / "configs/tiny/fusion.yaml").write_text("# signgen train fusion x.yaml\nmodel: paper\noutput: out\n")
+    assert "model: paper" in cli("config", "show", "configs/tiny/fusion.yaml").out  # one's own goes before it
+
+
+@pytest.mark.parametrize(
+    ("verb", "config", "own"),
+    [
+        ("train fusion", "configs/tiny/diffusion.yaml", "signgen train diffusion"),
+        ("train fusion", "configs/export/phoenix14t.yaml", "signgen export"),
+        ("coarse", "configs/tiny/pcdm-prior.yaml", "signgen train pcdm-prior"),
+        ("benchmark", "configs/export/phoenix14t.yaml", "signgen export"),
+        ("export", "configs/benchmark/phoenix14t.yaml", "signgen benchmark"),
+    ],
+)
+def test_a_configuration_for_another_verb_is_named(cli: Cli, verb: str, config: str, own: str) -> None:
+    status, out, err = cli(*verb.split(), config)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert f"{config} is a configuration for `{own}`, not for `signgen " in err
+
+
 def test_show_prints_all_settings_with_overrides_applied(cli: Cli) -> None:
     run = cli("config", "show", CONFIGS / "tiny/fusion.yaml", "steps=3", "--json")
     settings = json.loads(run.out)
@@ -68,7 +98,8 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(
         ),
         (["train", "fusion", CONFIGS / "tiny/fusion.yaml", "temperature=.nan"], "must be a finite number"),
         (["train", "fusion", CONFIGS / "tiny/fusion.yaml", "model=huge"], "model size 'huge'"),
-        (["config", "show", "no.yaml"], "no.yaml: No such file or directory"),
+        (["config", "show", "no.yaml"], "no.yaml: file not found"),
+        (["train", "fusion", "configs/tiny/fusoin.yaml"], "did you mean configs/tiny/fusion.yaml?"),
         (["config", "list", "nowhere"], "nowhere: no such folder"),
     ],
 )

@@ -22,6 +22,7 @@ class Optimiser:
 @dataclass
 class Recipe:
     steps: int = 100
+    roots: list[str] = field(default_factory=list)
     resume: bool = False
     output: Path | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -48,6 +49,13 @@ def test_layers_apply_in_order(recipe: Path) -> None:
     config = load_config(Recipe, recipe, ["optimiser.betas=[0.5,0.9]", "resume=true", "output=runs/a"])
     expected = Optimiser(learning_rate=1e-3, betas=(0.5, 0.9), name="sgd")
     assert config == Recipe(steps=7, resume=True, output=Path("runs/a"), optimiser=expected)
+
+
+@pytest.mark.parametrize("given", ["/a b", "[/a b]", "['/a b']"])
+def test_a_list_of_one_value_needs_no_brackets(tmp_path: Path, given: str) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(f"roots: {given}\n")
+    assert load_config(Recipe, overrides=[f"roots={given}"]) == load_config(Recipe, file) == Recipe(roots=["/a b"])
 
 
 def test_defaults_alone() -> None:
