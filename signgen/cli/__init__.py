@@ -12,6 +12,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -19,6 +20,7 @@ import typer
 from signgen import __version__
 from signgen.cli import adapt, benchmark, coarse, config, data, demo, evaluate, export, models, poses, render, train, ui
 from signgen.errors import InputWarning, UserError, one_line
+from signgen.runtime.progress import showing, track
 
 # Verb -> the extra with the packages that it needs beyond those of rendering.
 EXTRAS = {
@@ -85,7 +87,7 @@ def main(args: Sequence[str] | None = None) -> int:
         os.environ.setdefault(f"{library}_VERBOSITY", "error")
     args = [arg for arg in args if arg != "--debug"] or ["--help"]
     try:
-        with _terminable(), _warnings_as_lines(debug):
+        with _terminable(), _warnings_as_lines(debug), showing(partial(track, unit="clips")):
             status = typer.main.get_command(app).main(args, prog_name="signgen", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except (KeyboardInterrupt, typer.Abort):

@@ -1,6 +1,7 @@
 """`signgen data`: what is in a corpus, what is wrong with it, and lists of its pairs."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -106,9 +107,7 @@ def features(
     from signgen.runtime.device import usable_device
 
     metric = FID(variant=network, weights=weights).to(usable_device(device))
-    count = write_corpus_features(
-        output, corpus, metric, parse_size(size), lambda clips, total: track(clips, total, "Features", "clips")
-    )
+    count = write_corpus_features(output, corpus, metric, parse_size(size), partial(track, unit="clips"))
     result = {"output": str(output), "frames": count, "clips": len(corpus), "network": metric.network}
     report(result, as_json, f"{output}: features of {count} frames in {len(corpus)} clips; {metric.network}")
 

@@ -1,6 +1,7 @@
 """`signgen evaluate`: scores of generated clips against reference clips."""
 
 import csv
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -83,7 +84,7 @@ def evaluate(
         metrics=list(METRICS) if names == ["all"] else names,
         device=place,
         workers=default_workers(len(pairing.pairs)) if workers is None else min(workers, len(pairing.pairs)),
-        progress=lambda clips, total: track(clips, total, "evaluate", "clips"),
+        progress=partial(track, unit="clips"),
         rows=rows,
         speakers=None if speakers is None else read_speakers(speakers),
         files=MetricFiles(named_files("--weights", weights), named_files("--fid-against", fid_against), estimator),

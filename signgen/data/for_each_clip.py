@@ -1,11 +1,11 @@
-"""Work on every clip, in threads (decoders release the interpreter lock), progress being shown."""
+"""Does some work for every clip, in threads: decoders release the interpreter lock."""
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from signgen.runtime.progress import track
+from signgen.runtime.progress import shown
 
 Result = TypeVar("Result")
 
@@ -18,7 +18,7 @@ def for_each_clip(work: Callable[[int], Result], clips: int, label: str) -> list
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = [pool.submit(work, clip) for clip in range(clips)]
         try:
-            for job in track(as_completed(jobs), clips, label, "clips"):
+            for job in shown(as_completed(jobs), clips, label):
                 job.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -24,11 +24,11 @@ from signgen.models.pixels import to_frames, to_images
 from signgen.rendering.framing import frame_picture, poses_on_picture
 from signgen.rendering.generator import render
 from signgen.runtime.batch_size import BATCH_SIZE
+from signgen.runtime.progress import Progress, silent
 from signgen.systems.base import SignerPipeline
 from signgen.video.image_arrays import write_png
 
 Row = Callable[[DrivenClip], Iterable[np.ndarray]]
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them
 SETTINGS = "row.json"
 
 
@@ -83,7 +83,7 @@ def write_row(
     corpus: Corpus,
     folder: Path,
     settings: dict[str, Any],
-    progress: Progress = lambda clips, total, what: clips,
+    progress: Progress = silent,
 ) -> float:
     """Write the row's clips as FOLDER/NAME/000000.png, ... and return the frames a second, NaN if none was missing.
 

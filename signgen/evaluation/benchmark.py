@@ -22,7 +22,7 @@ from signgen.evaluation import (
     evaluate_pairs,
     write_report,
 )
-from signgen.evaluation.baselines import Progress, Row, copied, reconstructed, rendered, warped, write_row
+from signgen.evaluation.baselines import Row, copied, reconstructed, rendered, warped, write_row
 from signgen.evaluation.benchmark_protocol import differences
 from signgen.evaluation.benchmark_settings import PUBLISHED_FRAMES, BenchmarkSettings
 from signgen.evaluation.pairing import find_clips
@@ -35,6 +35,7 @@ from signgen.io.provenance import model_hash
 from signgen.poses import PoseSequence
 from signgen.rendering.render_to_file import load_pipeline
 from signgen.runtime.device import usable_device
+from signgen.runtime.progress import Progress, silent
 
 
 @dataclass
@@ -113,7 +114,7 @@ def score_row(folder: Path, corpus: Corpus, metrics: Sequence[str]) -> Evaluatio
     return evaluate_pairs(row_pairing(folder, corpus), CorpusPoses(corpus), Protocol(start=1), metrics=metrics)
 
 
-def run_benchmark(settings: BenchmarkSettings, progress: Progress = lambda clips, total, what: clips) -> Benchmark:
+def run_benchmark(settings: BenchmarkSettings, progress: Progress = silent) -> Benchmark:
     """Render what is not rendered yet, score all rows, and write `benchmark.json` and `report.html`.
 
     progress: wraps the clips of each row, given their number and what happens to them. Raises UserError for a corpus,
@@ -141,7 +142,7 @@ def _benchmark(settings: BenchmarkSettings, progress: Progress) -> Benchmark:
             metrics=settings.metrics,
             device=device,
             workers=default_workers(len(pairing.pairs)),
-            progress=partial(_scoring, progress, name),
+            progress=partial(_named, progress, name),
             rows=output / "scores" / name,
             files=files,
             speakers={clip.name: clip.speaker for clip in corpus if clip.speaker},
@@ -221,5 +222,6 @@ def pair_with(clips: Mapping[str, Path], corpus: Corpus) -> Pairing:
     return Pairing(pairs, sorted(clips.keys() - names), sorted(names - clips.keys()))
 
 
-def _scoring(progress: Progress, name: str, clips: Iterable[Any], total: int) -> Iterable[Any]:
-    return progress(clips, total, f"Scoring {name}")
+def _named(progress: Progress, row: str, items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
+    """As `progress`, which says what happens in which row."""
+    return progress(items, total, f"{what} {row}")

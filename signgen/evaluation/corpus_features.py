@@ -1,6 +1,6 @@
 """Features of all frames of a corpus, for FID against them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -11,10 +11,9 @@ from torch import Tensor
 from signgen.data import Corpus
 from signgen.errors import UserError
 from signgen.metrics.frechet import BATCH, FID
+from signgen.runtime.progress import Progress, silent
 from signgen.video import VideoReader
 from signgen.video.image_arrays import resize_image
-
-Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 
 def write_corpus_features(
@@ -22,14 +21,14 @@ def write_corpus_features(
     corpus: Corpus,
     metric: FID,
     size: tuple[int, int] | None = None,
-    progress: Progress = lambda clips, total: clips,
+    progress: Progress = silent,
 ) -> int:
     """Write what `metric` keeps of the features of all frames (see FeatureSet.write), and return their number.
 
     size: (width, height) to which frames are brought first (bicubic), such as that of the generated frames. Raises
     UserError for frames that cannot be read, and for fewer than two.
     """
-    for index in progress(range(len(corpus)), len(corpus)):
+    for index in progress(range(len(corpus)), len(corpus), "Features"):
         with corpus.reader(index) as reader:
             for batch in _batches(reader, size):
                 features = metric.features(batch.to(metric.device))

@@ -3,7 +3,7 @@
 Pair clips, score them, add up. Memory does not grow with the number of clips.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
 from itertools import tee
@@ -23,11 +23,11 @@ from signgen.evaluation.stored_scores import StoredRows
 from signgen.io.atomic_files import locked_folder
 from signgen.metrics import DEFAULT_METRICS, AveragedMetric, FrameMetric
 from signgen.poses.skeletons import COCO_WHOLEBODY
+from signgen.runtime.progress import Progress, silent
 from signgen.runtime.worker_pool import AHEAD, in_order, processes
 from signgen.video import VideoReader, open_video
 
 CLIPS_PER_PROCESS = 8  # fewer are scored sooner than a process is ready
-Progress = Callable[[Iterable[Any], int], Iterable[Any]]  # of clips, and their number
 
 _scorer: ClipScorer  # of a process among several
 
@@ -41,7 +41,7 @@ def evaluate(
     start: int = 0,
     resize: bool = False,
     device: str = "cpu",
-    progress: Progress = lambda clips, total: clips,
+    progress: Progress = silent,
     files: MetricFiles = PACKAGED,
 ) -> Evaluation:
     """Score generated clips against reference clips.
@@ -70,7 +70,7 @@ def evaluate_pairs(
     metrics: Sequence[str] = DEFAULT_METRICS,
     device: str = "cpu",
     workers: int = 1,
-    progress: Progress = lambda clips, total: clips,
+    progress: Progress = silent,
     rows: Path | None = None,
     speakers: Mapping[str, str] | None = None,
     files: MetricFiles = PACKAGED,
@@ -87,7 +87,7 @@ def evaluate_pairs(
     with nullcontext() if rows is None else locked_folder(rows):
         stored = None if rows is None else StoredRows(rows, _settings(scorer, files))
         tasks = (_task(pair, poses, scorer, stored, len(pairing.pairs) == 1) for pair in pairing.pairs)
-        for result in progress(_results(scorer, tasks, workers), len(pairing.pairs)):
+        for result in progress(_results(scorer, tasks, workers), len(pairing.pairs), "Scoring"):
             pair = result.task.pair
             if result.scores is None:
                 unscored[pair.name] = result.problem

@@ -2,9 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from signgen import __version__
 from signgen.errors import UserError
@@ -18,8 +17,7 @@ from signgen.io.atomic_files import atomic_path, keep_settings
 from signgen.io.config import to_yaml
 from signgen.io.model_location import model_folder, model_name
 from signgen.io.provenance import model_hash
-
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # of clips, their number, what happens to them
+from signgen.runtime.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Export:
 
 def export_corpus(
     settings: ExportSettings,
-    progress: Progress = lambda clips, total, what: clips,
+    progress: Progress = silent,
     workers: Workers = local_workers,
 ) -> Export:
     """Render every clip of the plan that is not there, then the manifest and the formats.

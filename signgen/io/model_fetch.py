@@ -5,7 +5,6 @@ import stat
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterable
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -18,16 +17,15 @@ from signgen.errors import UserError, one_line
 from signgen.io.atomic_files import MACHINE_ERRORS, atomic_folder
 from signgen.io.limits import budget
 from signgen.io.model_config import model_index
+from signgen.runtime.progress import Progress, silent
 
 SUFFIXES = (".json", ".safetensors", ".md", ".txt")  # what a model needs, and nothing that is code
 MAX_BYTES, MAX_UNSAID = 64 << 30, 4 << 30
 CHUNK = 1 << 20
 ENCRYPTED, DEPTH = 1, 16  # a flag of zip archives; folders in folders
 
-Progress = Callable[[Iterable[bytes], int, str], Iterable[bytes]]
 
-
-def fetch_model(source: str, output: Path, progress: Progress = lambda chunks, total, what: chunks) -> None:
+def fetch_model(source: str, output: Path, progress: Progress = silent) -> None:
     """Fetch a hub id (owner/name) or the URL of a zip archive into the new folder `output`.
 
     The folder appears when it is complete and holds a model. progress: wraps the chunks of a download, given their

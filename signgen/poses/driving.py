@@ -11,7 +11,6 @@ from signgen.poses.alignment import align
 from signgen.poses.extraction import (
     ESTIMATORS,
     MissingEstimator,
-    Progress,
     estimate_picture,
     extract_poses,
     parse_box,
@@ -21,6 +20,7 @@ from signgen.poses.formats.drawn_poses import holds_drawings
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
 from signgen.poses.visibility import check_visible, with_bodies
+from signgen.runtime.progress import Progress
 from signgen.video import open_video, read_first_frame
 
 ESTIMATE = Path("estimate")

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from importlib.util import find_spec
@@ -16,11 +16,11 @@ from signgen.errors import UserError, one_line
 from signgen.poses.point_layouts import LAYOUT_OF_COUNT, convert_points
 from signgen.poses.sequence import PoseSequence, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY
+from signgen.runtime.progress import Progress, silent
 from signgen.video import VideoReader
 
 # uint8 RGB (H, W, 3) -> (133, 3): x, y in pixels and a score
 Estimate = Callable[[np.ndarray], np.ndarray]
-Progress = Callable[[Iterable, int, str], Iterable]
 # x, y, width, height of the box around one person
 Box = tuple[int, int, int, int]
 
@@ -52,7 +52,7 @@ def extract_poses(
     video: VideoReader,
     estimate: Estimate,
     person: Box | PoseSequence | None = None,
-    progress: Progress = lambda frames, count, what: frames,
+    progress: Progress = silent,
 ) -> PoseSequence:
     """Estimate the poses of one person in every frame.
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from signgen.rendering.generator import render
 from signgen.runtime.device import fastest_dtype, peak_memory, usable_device
 from signgen.runtime.flops import device_flops
 from signgen.runtime.prefetch import overlapped
+from signgen.runtime.progress import Progress
 from signgen.sampling.options import SamplingOptions
 from signgen.systems.base import SignerPipeline
 from signgen.systems.fpdm.pipeline import FPDMPipeline
@@ -28,8 +29,6 @@ from signgen.systems.fpdm.pipeline_flops import pipeline_flops
 from signgen.systems.pcdm.pipeline import PCDMPipeline, StageFolder
 from signgen.video import VideoReader, VideoWriter
 from signgen.video.image_arrays import resize_image
-
-Progress = Callable[[Iterable[np.ndarray], int, str], Iterator[np.ndarray]]
 
 PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline, "PCDMPipeline": PCDMPipeline}
 

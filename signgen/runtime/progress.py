@@ -3,16 +3,45 @@
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from signgen.runtime.ranks import is_main_process
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress as Bar
 
 Item = TypeVar("Item")
 FIRST_LINE, LINE_INTERVAL = 2.0, 5.0  # seconds to the first progress line and between lines, off a terminal
+
+
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+"""How a caller learns of progress: it wraps the items of some work, given their number and what happens to them."""
+
+
+def silent(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
+    """Show nothing."""
+    return items
+
+
+_shown: ContextVar[Progress] = ContextVar("progress", default=silent)
+
+
+@contextmanager
+def showing(progress: Progress) -> Iterator[None]:
+    """Inside the block, `progress` wraps what is read and checked before the work that a caller asked for."""
+    before = _shown.set(progress)
+    try:
+        yield
+    finally:
+        _shown.reset(before)
+
+
+def shown(items: Iterable[Item], total: int, what: str) -> Iterable[Item]:
+    """The items, wrapped as the caller wants it; without `showing`, nothing is shown."""
+    return _shown.get()(items, total, what)
 
 
 def track(items: Iterable[Item], total: int, what: str, unit: str = "frames") -> Iterator[Item]:
@@ -37,7 +66,7 @@ class Meter:
         self._last = self._pace = 0.0  # time of the last update, seconds per item
         shown = is_main_process()  # the others would show the same
         self._line_due = time.monotonic() + (FIRST_LINE if shown else math.inf)
-        self._bar: Progress | None = _bar() if shown and sys.stderr.isatty() else None
+        self._bar: Bar | None = _bar() if shown and sys.stderr.isatty() else None
 
     def __enter__(self) -> "Meter":
         if self._bar:
@@ -70,7 +99,7 @@ class Meter:
         return bool(self._state) and now - self._last >= self._pace / 2
 
 
-def _bar() -> "Progress":
+def _bar() -> "Bar":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

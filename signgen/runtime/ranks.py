@@ -1,5 +1,6 @@
 """The processes that torchrun starts for one command: which is the main one, and what it does for all of them."""
 
+import atexit
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -36,10 +37,19 @@ def by_main_process(work: Callable[[], Result]) -> Result:
         except Exception as error:
             outcome[1] = error
     dist.broadcast_object_list(outcome, src=0, group=group)
+    dist.barrier(group=group)  # nobody leaves before all have it
     result, problem = outcome
     if problem is not None:
         raise problem
     return result
+
+
+@cache
+def leave_group_at_exit() -> None:
+    """Have the group of processes taken down before the interpreter is: at its end the group's threads would abort."""
+    import torch.distributed as dist
+
+    atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
 
 
 @cache
@@ -50,4 +60,5 @@ def _patient_group() -> Any:
     from accelerate import PartialState
 
     PartialState(cpu=not torch.cuda.is_available())
+    leave_group_at_exit()
     return dist.new_group(backend="gloo", timeout=timedelta(days=30))

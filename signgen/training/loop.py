@@ -21,6 +21,7 @@ from signgen.io.config import to_yaml
 from signgen.io.model_card import write_card
 from signgen.runtime.device import PRECISIONS
 from signgen.runtime.flops import device_flops
+from signgen.runtime.ranks import leave_group_at_exit
 from signgen.training.batch_shares import share_batch
 from signgen.training.checkpoint import check_parts, check_settings, checkpoints, load_checkpoint, save_checkpoint
 from signgen.training.log import TrainingLog
@@ -51,6 +52,8 @@ class Trainer:
             mixed_precision="no" if settings.precision == "fp32" else settings.precision,
             cpu=not torch.cuda.is_available(),
         )
+        if self.accelerator.num_processes > 1:
+            leave_group_at_exit()
         self.shares = share_batch(settings, self.accelerator.num_processes, type(objective))
         self.checkpoint_folder = settings.folder / "checkpoints"
         if not resume and checkpoints(self.checkpoint_folder):

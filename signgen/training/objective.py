@@ -52,10 +52,14 @@ class Objective(nn.Module, ABC):
         self._expected = (model, skeleton)
 
     def use_skeleton(self, skeleton: str) -> None:
-        """Take note of the corpus's skeleton. Raises UserError where a part was trained on other drawings."""
+        """Take note of the corpus's skeleton. Raises UserError where a part was trained on other drawings, or where the
+        settings weigh hands and faces that it lacks."""
         if self._expected and self._expected[1] != skeleton:
             model, other = self._expected
             raise UserError(f"{model} was trained on drawings of {other}, the corpus has poses of {skeleton}")
+        settings = getattr(self, "settings", None)
+        if skeleton != COCO_WHOLEBODY and (getattr(settings, "hands", 0) or getattr(settings, "face", 0)):
+            raise UserError(f"poses of {skeleton} have neither hands nor faces to weigh: set hands=0 face=0")
         self.skeleton = skeleton
 
     @abstractmethod

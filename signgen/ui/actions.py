@@ -12,12 +12,12 @@ from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.drawing import overlaid
 from signgen.poses.driving import ESTIMATE, driving_poses, source_pose_of
 from signgen.rendering.framing import poses_on_picture
+from signgen.runtime.progress import Progress
 from signgen.video import is_video, open_video, read_first_frame
 
 PREVIEWED = 4
 MAX_SIDE = 2048  # pixels of the picture: frames of it are held in memory
 
-Progress = Callable[[Iterable, int, str], Iterable]
 Tell = Callable[[Any], None]
 
 

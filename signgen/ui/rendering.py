@@ -11,8 +11,9 @@ from signgen.io.provenance import model_hash, provenance
 from signgen.poses import draw_poses
 from signgen.rendering.generator import render
 from signgen.rendering.render_to_file import load_pipeline
+from signgen.runtime.progress import Progress
 from signgen.systems.base import SignerPipeline
-from signgen.ui.actions import Inputs, Limits, Progress, Tell, read_inputs, told_progress
+from signgen.ui.actions import Inputs, Limits, Tell, read_inputs, told_progress
 from signgen.video import VideoWriter
 
 

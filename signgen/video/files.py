@@ -88,12 +88,12 @@ class VideoFile(VideoReader):
         self.fps = self._rate(stream)
         height, width, _ = self._picture(first).shape
         self.size = (width, height)
-        self._stored_size = (first.width, first.height) if matrix[0] else (first.height, first.width)
         self._warn(stream)
 
     @property
     def stored_size(self) -> tuple[int, int]:
-        return self._stored_size
+        width, height = self._stored_size
+        return (width, height) if self._matrix[0] else (height, width)
 
     def __len__(self) -> int:
         return len(self._index.times)

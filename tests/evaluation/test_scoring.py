@@ -183,7 +183,7 @@ def test_an_interrupted_evaluation_goes_on(write_clip, tmp_path: Path, monkeypat
     metrics = ["ssim", "psnr", "hand-ssim"]
     whole = evaluate_pairs(pairing, points, metrics=metrics)
 
-    def interrupted(clips, total):
+    def interrupted(clips, total, what):
         yield from islice(clips, 2)
         raise KeyboardInterrupt
 
@@ -246,7 +246,7 @@ def test_two_processes_score_as_one(write_clip, tmp_path: Path) -> None:
     one = evaluate_pairs(pairing, sequences, metrics=metrics)
     seen = []
 
-    def progress(clips, total):
+    def progress(clips, total, what):
         for clip in clips:
             seen.append(clip.task.pair.name)
             yield clip

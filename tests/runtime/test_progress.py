@@ -70,3 +70,18 @@ def test_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: py
     assert out == ""
     assert "Rendering" in err
     assert "3/3" in err
+
+
+def test_reading_is_silent_unless_the_caller_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[tuple[int, str]] = []
+
+    def told_of(items, total, what):
+        told.append((total, what))
+        return items
+
+    assert list(progress.shown("abc", 3, "Reading")) == ["a", "b", "c"]
+    with progress.showing(told_of):
+        assert list(progress.shown("abc", 3, "Reading")) == ["a", "b", "c"]
+    assert list(progress.shown("abc", 3, "Reading")) == ["a", "b", "c"]
+    assert told == [(3, "Reading")]
+    assert capsys.readouterr() == ("", "")

@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from signgen.errors import UserError
 from signgen.metrics import ssim
 from signgen.models.pixels import to_images
+from signgen.systems.fpdm.train_autoencoder import AutoencoderObjective, AutoencoderSettings
 from signgen.training.objective import picture_loss
 from signgen.video import open_video
 from tests.metrics.conftest import noisy, reference  # noqa: F401 (fixtures)
@@ -55,3 +57,14 @@ def test_its_gradient_leads_to_the_goal(reference: Tensor) -> None:  # noqa: F81
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.1
+
+
+def test_drawings_that_a_part_does_not_know_and_hands_that_are_not_there_are_refused() -> None:
+    objective = AutoencoderObjective(AutoencoderSettings(model="tiny"))
+    objective.use_skeleton("openpose-18")
+    assert objective.skeleton == "openpose-18"
+    objective.expect_skeleton("a/teacher", "coco-wholebody-133")
+    with pytest.raises(UserError, match="a/teacher was trained on drawings of coco-wholebody-133"):
+        objective.use_skeleton("openpose-18")
+    with pytest.raises(UserError, match="set hands=0 face=0"):
+        AutoencoderObjective(AutoencoderSettings(model="tiny", face=1.0)).use_skeleton("openpose-18")

@@ -1,7 +1,6 @@
 """The coarse pictures that stage 3 of PCDMs is trained on: what stages 1 and 2 make of every training pair."""
 
 import hashlib
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,16 @@ from signgen.io.provenance import model_hash
 from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import PoseInputs, pose_inputs
 from signgen.poses import PoseSequence
+from signgen.runtime.progress import Progress, silent
 from signgen.sampling.noise import frame_generator
 from signgen.systems.pcdm.pipeline import PCDMPipeline
 from signgen.systems.pcdm.train_refine import RefineSettings
 from signgen.video.image_arrays import write_png
 
 SETTINGS = "made-with.json"
-Progress = Callable[[Iterable[range], int, str], Iterable[range]]
 
 
-def make_coarse(settings: RefineSettings, progress: Progress = lambda blocks, total, what: blocks) -> int:
+def make_coarse(settings: RefineSettings, progress: Progress = silent) -> int:
     """Make every picture that is not there yet in `settings.coarse`; returns how many were made.
 
     Each pair has noise of its own, made from the seed and its number, so that stage 3 sees many. progress: wraps blocks
