@@ -20,7 +20,7 @@ NOT_IN_THE_CORE = ("cv2", "gradio", "mediapipe", "omegaconf", "ray", "tensorboar
 
 def test_rendering_needs_no_package_of_an_extra(tmp_path: Path) -> None:
     blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in NOT_IN_THE_CORE)
-    render = ["render", str(EXAMPLE / "source.png"), str(EXAMPLE / "poses.npz"), "--frames", "0:1", "-o", "out.mp4"]
+    render = ["render", str(EXAMPLE / "signer.png"), str(EXAMPLE / "signer.npz"), "--frames", "0:1", "-o", "out.mp4"]
     script = f"import sys; {blocked}; from signgen.cli import main; sys.exit(main({render!r}))"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
@@ -50,10 +50,10 @@ def imported_anew() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("package", "arguments", "extra"),
     [
-        ("omegaconf", ["train", "fusion", "x.yaml"], "train"),
-        ("omegaconf", ["benchmark", "x.yaml"], "evaluate"),
+        ("omegaconf", ["train", "fusion", "configs/tiny/fusion.yaml"], "train"),
+        ("omegaconf", ["benchmark", "configs/benchmark/phoenix14t.yaml"], "evaluate"),
         ("torchmetrics", ["evaluate", "a.mp4", "b.mp4"], "evaluate"),
-        ("omegaconf", ["export", "x.yaml"], "export"),
+        ("omegaconf", ["export", "configs/export/phoenix14t.yaml"], "export"),
         ("gradio", ["ui"], "ui"),
     ],
 )
