@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from signgen.errors import UserError
 from signgen.models.autoencoder import decode
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.pixels import resize, to_drawings, to_frames
@@ -28,7 +29,12 @@ BATCH, STEPS, GUIDANCE, SEED = 10, 20, 2.0, 7
 def published(
     pipeline: FPDMPipeline, frame: np.ndarray, poses: PoseSequence, steps: int = STEPS, batch: int = BATCH
 ) -> Iterator[np.ndarray]:
-    """Frames uint8 (H, W, 3) for a first frame and poses, framed as signgen frames them."""
+    """Frames uint8 (H, W, 3) for a first frame and poses, framed as signgen frames them.
+
+    Raises UserError for a model that moves the first frame: the published procedure knows of no transport.
+    """
+    if pipeline.config.start == "transport":
+        raise UserError("the published procedure knows of no transport: give a model that starts from noise")
     size = tuple(pipeline.config.picture_size)
     placed = poses_on_picture(poses, width=frame.shape[1], height=frame.shape[0])
     framing = frame_picture(frame, placed, size, pipeline.config.sampling.get("fit", "squash"))

@@ -35,6 +35,7 @@ def produced(frames: int, model: str, steps: int | None, device: str) -> dict[st
             longer,
             Path(folder) / "out.mp4",
             inputs={},
+            source_pose=poses[:1],
             progress=lambda stream, total, what: iter(stream),
             model=model,
             device=device,

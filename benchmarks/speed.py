@@ -11,8 +11,10 @@ ratios, for rounds see the same machine. Beside it: the ratio that the number of
 counted on the meta device; the operations a second as a share of what a large matrix product reaches here; and peak
 memory, of the device's tensors on CUDA, of the whole process elsewhere.
 
-What the weights are makes no difference to time: `--size` takes random ones, and 20 guided steps of a distilled student
-take as long as its teacher's. The published geometry on a CPU is a matter of minutes a frame: one frame, two steps.
+What the weights are makes no difference to time: `--size` takes random ones, published and exact take random ones of
+`mini`'s size where the model moves the first frame (the published procedure knows of no transport), and 20 guided steps
+of a distilled student take as long as its teacher's. The published geometry on a CPU is a matter of minutes a frame:
+one frame, two steps.
 """
 
 import argparse
@@ -42,12 +44,18 @@ from signgen.video import read_image
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "signgen" / "assets" / "example"
 ROWS = ("published", "exact", "default", "few")
+PLAIN = ("published", "exact")  # of a model without transport: the published procedure knows of none
 Rendering = Callable[[int], Iterator[np.ndarray]]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def rows(pipeline: FPDMPipeline, arguments: argparse.Namespace) -> dict[str, tuple[Rendering, dict[str, Any]]]:
-    """Name -> how it renders so many frames, and its sampling options (none: the published procedure)."""
+def rows(
+    pipeline: FPDMPipeline, plain: FPDMPipeline, arguments: argparse.Namespace
+) -> dict[str, tuple[Rendering, dict[str, Any]]]:
+    """Name -> how it renders so many frames, and its sampling options (none: the published procedure).
+
+    plain: the model of the rows in `PLAIN`.
+    """
     frame, poses = read_image(EXAMPLE / "signer.png"), read_poses(EXAMPLE / "signer.npz")
     guided = {"guidance_source": GUIDANCE, "guidance_fusion": GUIDANCE}
     unguided = {"guidance_source": 1.0, "guidance_fusion": 1.0}
@@ -59,10 +67,13 @@ def rows(pipeline: FPDMPipeline, arguments: argparse.Namespace) -> dict[str, tup
 
     def ours(name: str) -> Rendering:
         batch_size = BATCH if name == "exact" else arguments.batch_size
-        return lambda count: render(pipeline, frame, poses[:count], batch_size=batch_size, **options[name])
+        model = plain if name in PLAIN else pipeline
+        return lambda count: render(
+            model, frame, poses[:count], source_pose=poses[:1], batch_size=batch_size, **options[name]
+        )
 
     found: dict[str, tuple[Rendering, dict[str, Any]]] = {
-        "published": (lambda count: published(pipeline, frame, poses[:count], arguments.steps), {})
+        "published": (lambda count: published(plain, frame, poses[:count], arguments.steps), {})
     }
     found |= {name: (ours(name), sampling) for name, sampling in options.items()}
     return {name: found[name] for name in ("published", *(row for row in arguments.rows if row != "published"))}
@@ -106,9 +117,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         pipeline = FPDMPipeline.from_pretrained(arguments.model, dtype=dtype).to(device)
         empty = FPDMPipeline.without_weights(arguments.model)
+    plain, plain_empty = pipeline, empty
+    if pipeline.needs_source_pose(pipeline.config):
+        plain = FPDMPipeline.from_preset(preset("mini")).to(device, dtype)
+        with torch.device("meta"):
+            plain_empty = FPDMPipeline.from_preset(preset("mini"))
     if arguments.compile:
         pipeline.compile()
-    table = rows(pipeline, arguments)
+    table = rows(pipeline, plain, arguments)
     frames = dict.fromkeys(table, arguments.frames) | {"published": min(arguments.frames, arguments.slow_frames)}
     if "exact" in table:
         frames["exact"] = frames["published"]
@@ -124,7 +140,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             peaks[name] = max(peaks[name], peak_memory(device))
     limit = device_flops(device, dtype)
     work = {
-        name: flops_per_frame(name, sampling, empty, frames[name], arguments.steps)
+        name: flops_per_frame(name, sampling, plain_empty if name in PLAIN else empty, frames[name], arguments.steps)
         for name, (_, sampling) in table.items()
     }
     result = {
