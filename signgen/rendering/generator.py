@@ -45,8 +45,8 @@ def render(
     model's schedule leaves some of it. batch_size: if not given, what there is memory for
     (`signgen.runtime.batch_size`). sampling: the options of `SamplingOptions`. What is None is the model's own default.
 
-    Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
-    (beyond rounding). Raises UserError for input it cannot render.
+    Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame by
+    more than one level of 255 (rounding). Raises UserError for input it cannot render.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise UserError(f"the first frame must be uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
