@@ -16,7 +16,7 @@ from signgen.poses import read_poses
 from signgen.training.checkpoint import load_checkpoint
 
 
-def bomb(path: Path, name: str, head: bytes = b"", megabytes: int = 200) -> Path:
+def bomb(path: Path, name: str, head: bytes = b"", megabytes: int = 80) -> Path:
     """A zip archive of a member that is nearly all zeros."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w") as member:
         member.write(head)
@@ -28,9 +28,9 @@ def bomb(path: Path, name: str, head: bytes = b"", megabytes: int = 200) -> Path
 
 def test_archives_unpack_to_no_more_than_their_size_allows(tmp_path: Path) -> None:
     header = io.BytesIO()
-    shape = ((200 << 20) // (133 * 3 * 4), 133, 3)
+    shape = ((80 << 20) // (133 * 3 * 4), 133, 3)
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
-    with pytest.raises(UserError, match="unpacks to more than 67 MiB"):
+    with pytest.raises(UserError, match=r"unpacks to more than \d+ MiB"):
         read_poses(bomb(tmp_path / "a.npz", "keypoints.npy", header.getvalue()), size=(10, 10))
     with pytest.raises(UserError, match="unpacks to far more than it has"):
         check_archive(bomb(tmp_path / "a.zip", "a"))
@@ -38,9 +38,9 @@ def test_archives_unpack_to_no_more_than_their_size_allows(tmp_path: Path) -> No
     bomb(tmp_path / "checkpoints" / "step-00000001.pt", "archive/data/0")
     with pytest.raises(UserError, match="unpacks to far more than it has"):
         load_checkpoint(tmp_path / "checkpoints")
-    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(200 << 20), 9))
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(80 << 20), 1))
     for read in (read_labels, read_poses):
-        with pytest.raises(UserError, match="unpacks to more than 67 MiB"):
+        with pytest.raises(UserError, match=r"unpacks to more than \d+ MiB"):
             read(tmp_path / "a.gz")
 
 
