@@ -101,6 +101,11 @@ def features(
     """Write the Inception features of all frames, for FID against them: their mean, covariance and a sample."""
     if output.suffix.lower() != ".npz":
         raise UserError(f"{output}: the output is an archive of numpy; give a name that ends in .npz")
+    from signgen.io.atomic_files import check_writable
+    from signgen.runtime.device_name import check_device
+
+    check_writable(output)
+    check_device(device)
     corpus = _open(root, split, layout)
     from signgen.evaluation.corpus_features import write_corpus_features
     from signgen.metrics import FID

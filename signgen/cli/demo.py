@@ -21,8 +21,10 @@ def demo(
 ) -> None:
     """Render the packaged example with the embedded model: no file and no network needed."""
     from signgen.poses import read_poses
+    from signgen.runtime.device_name import check_device
     from signgen.video import read_image
 
+    check_device(device)
     check_output(output, inputs=[])
     inputs = {"frame": EXAMPLE / "signer.png", "poses": EXAMPLE / "signer.npz"}
     picture, poses = read_image(inputs["frame"]), read_poses(inputs["poses"])

@@ -68,8 +68,12 @@ def evaluate(
     """Score generated clips against reference clips, every number with its protocol."""
     if html is not None and (html.suffix.lower() != ".html" or html.is_dir()):
         raise UserError(f"{html}: the report is a page; give a name that ends in .html")
-    if per_clip is not None and per_clip.is_dir():
-        raise UserError(f"{per_clip} is a folder; give the name of a file")
+    from signgen.io.atomic_files import check_writable
+    from signgen.runtime.device_name import check_device
+
+    for written in filter(None, (html, per_clip)):
+        check_writable(written)
+    check_device(device)
     from signgen.evaluation import MetricFiles, Protocol, default_workers, evaluate_pairs, pair_clips, write_report
     from signgen.metrics import DEFAULT_METRICS, METRICS
     from signgen.runtime.device import usable_device

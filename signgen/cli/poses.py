@@ -107,9 +107,11 @@ def extract(
     """Find the poses in a video."""
     from signgen.poses import extraction, read_poses, write_poses
     from signgen.poses.formats.writers import check_output
+    from signgen.runtime.device_name import check_device
     from signgen.video import open_video
 
     check_output(output)
+    check_device(device)
     box = _box(person)
     with open_video(video) as reader:
         where = read_poses(person, size=reader.stored_size) if person and box is None else box

@@ -130,13 +130,15 @@ def render(
     """
     from signgen.io.model_config import model_index
     from signgen.io.model_location import model_folder
-    from signgen.poses.driving import driving_poses, source_pose_of
-    from signgen.video import open_video, read_first_frame
+    from signgen.poses.driving import driving_poses, signer_frame, source_pose_of
+    from signgen.runtime.device_name import check_device
+    from signgen.video import open_video
 
     kept, folder, largest = frame_range(frames), model_folder(model), parse_size(size)
     guided = frame_range(guidance_steps or ":", "--guidance-steps")
+    check_device(device)
     check_output(output, inputs=[frame, poses, source_pose, side_by_side])
-    picture = read_first_frame(frame)
+    picture = signer_frame(frame)
     sequence, moments = driving_poses(
         poses,
         picture,
@@ -220,10 +222,13 @@ def describe(result: dict[str, Any]) -> str:
 
 def check_output(output: Path, inputs: list[Path | None]) -> None:
     """UserError unless `output` can be the name of a new MP4."""
+    from signgen.io.atomic_files import check_writable
+
     if output.suffix.lower() != ".mp4":
         raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
     if any(path is not None and path.resolve() == output.resolve() for path in inputs):
         raise UserError(f"{output} is an input as well; give the output another name")
+    check_writable(output)
 
 
 def frame_range(text: str, option: str = "--frames") -> slice:

@@ -67,6 +67,17 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         _flush(final.parent)
 
 
+def check_writable(final: Path) -> None:
+    """UserError where no file can be made under this name, for asking before the work is done; nothing is written."""
+    if final.is_dir():
+        raise UserError(f"{final} is a folder; give the name of a file")
+    above = next(folder for folder in final.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"cannot write {final}: {above} is not a folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write {final}: Permission denied in {above}")
+
+
 def _flush(path: Path) -> None:
     """Have a file, or a folder's list of names, written to the disk: a file that is renamed before that may be empty
     after a power cut."""

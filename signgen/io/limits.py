@@ -22,7 +22,6 @@ TEXT = 128 << 20  # bytes of a text file
 JSON_MEMORY = 512 << 20  # bytes that the values of a JSON file may take
 # What Python's objects take of memory, by the signs that announce them.
 COSTS = {b",": 32, b":": 96, b"[": 64, b"{": 232}
-NUMBERS = 1 << 24  # of one array: half an hour of whole-body key points
 
 
 def budget(size: int) -> int:
@@ -111,3 +110,15 @@ def read_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) ->
         return archive.read(entry)
     except Exception as error:  # zipfile lets zlib's, lzma's, struct's and its own errors through
         raise UserError(f"broken archive ({one_line(error)})") from error
+
+
+def check_archive(path: str | Path) -> None:
+    """UserError where a zip archive, if the file is one, unpacks to far more than it has; or is no plain file."""
+    size = check_plain(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except Exception:  # no archive, or a broken one: its reader says so
+        return
+    if unpacked > budget(size):
+        raise UserError(f"{path}: it unpacks to far more than it has")

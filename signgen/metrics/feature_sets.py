@@ -9,6 +9,7 @@ from torch import Tensor
 
 from signgen.errors import UserError, one_line
 from signgen.io.atomic_files import atomic_path
+from signgen.io.limits import check_archive
 
 
 def frechet_distance(mean_a: Tensor, covariance_a: Tensor, mean_b: Tensor, covariance_b: Tensor) -> Tensor:
@@ -77,6 +78,7 @@ class FeatureSet:
         UserError where it is none, or of another network.
         """
         try:
+            check_archive(path)
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         except Exception as error:  # numpy and zipfile raise almost anything on broken files

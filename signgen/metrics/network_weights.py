@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from signgen.errors import UserError, one_line
+from signgen.io.limits import check_archive
 
 
 def packaged_file(package: str, file: str) -> Path:
@@ -25,7 +26,10 @@ def packaged_file(package: str, file: str) -> Path:
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors of a PyTorch file of weights by name; UserError where it is no such file."""
     try:
+        check_archive(path)
         weights = torch.load(path, "cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # torch, zipfile and pickle each raise their own
         raise UserError(f"{path}: cannot read these weights ({one_line(error)})") from error
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):

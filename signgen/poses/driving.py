@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from signgen.errors import about
+from signgen.errors import UserError, about
 from signgen.poses.alignment import align
 from signgen.poses.extraction import (
     ESTIMATORS,
@@ -15,7 +15,7 @@ from signgen.poses.extraction import (
     extract_poses,
     parse_box,
 )
-from signgen.poses.formats.detect import holds_pictures, holds_video, read_poses
+from signgen.poses.formats.detect import holds_pictures, holds_poses, holds_video, read_poses
 from signgen.poses.formats.drawn_poses import holds_drawings
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
@@ -88,6 +88,16 @@ def driving_poses(
     if align_to is not None:
         poses = align(poses, pose_in_picture(align_to, picture, estimator, device))
     return poses, Moments(len(whole), whole.fps, frames.indices(len(whole))[0], whole.fps / poses.fps)
+
+
+def signer_frame(frame: Path) -> np.ndarray:
+    """uint8 (H, W, 3): a rendering's first frame, as `read_first_frame`. UserError that names the order for poses."""
+    try:
+        return read_first_frame(frame)
+    except UserError as error:
+        if holds_poses(frame):
+            raise UserError(f"{frame}: this is a pose file: FRAME comes first, then POSES") from error
+        raise
 
 
 def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe", device: str = "cpu") -> PoseSequence:

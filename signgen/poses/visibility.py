@@ -12,7 +12,9 @@ from signgen.poses.smoothing import hold_body
 UPPER = {COCO_WHOLEBODY: (*range(11), *range(23, 133)), "openpose-18": (*range(8), *range(14, 18))}
 BODY = {COCO_WHOLEBODY: range(11), "openpose-18": (*range(8), *range(14, 18))}
 # Of the points, how many must lie in the picture, and from how many on nothing is said.
-LEAST_INSIDE, MOST_INSIDE = 0.6, 0.95
+LEAST_INSIDE, MOST_INSIDE = 0.6, 0.97
+# In parts of the picture's sides: resting hands are guessed a little below it, as a hand that is raised high above it.
+MARGIN = 0.15
 
 
 def check_visible(poses: PoseSequence) -> None:
@@ -29,12 +31,13 @@ def check_visible(poses: PoseSequence) -> None:
 
 
 def place(poses: PoseSequence) -> tuple[float, str]:
-    """The share of points of face, arms and hands inside the picture, 1 if there are none, and where they all lie."""
+    """The share of points of face, arms and hands in or near the picture, 1 if there are none, and where all lie."""
     points = list(UPPER[poses.skeleton])
     places = poses.positions[:, points][_seen(poses)[:, points]]
     if not len(places):
         return 1.0, ""
-    inside = ((places >= 0) & (places <= poses.size)).all(1).mean()
+    margin = MARGIN * np.array(poses.size)
+    inside = ((places >= -margin) & (places <= poses.size + margin)).all(1).mean()
     low, high = places.min(0), places.max(0)
     return float(inside), f"x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}"
 

@@ -17,7 +17,7 @@ from signgen.runtime.batch_size import BATCH_SIZE, batch_sizes, device_memory
 from signgen.runtime.pinned_copies import to_device, to_host
 from signgen.runtime.prefetch import one_late
 from signgen.sampling.noise import frame_generator, frame_noise
-from signgen.sampling.options import SamplingOptions
+from signgen.sampling.options import SamplingOptions, warn_of_student
 from signgen.systems.base import SignerPipeline
 
 # How many frames there are, and the frames.
@@ -45,8 +45,8 @@ def render(
     model's schedule leaves some of it. batch_size: if not given, what there is memory for
     (`signgen.runtime.batch_size`). sampling: the options of `SamplingOptions`. What is None is the model's own default.
 
-    Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame
-    (beyond rounding). Raises UserError for input it cannot render.
+    Memory does not grow with the number of poses, and neither the batch size nor the number of poses changes a frame by
+    more than one level of 255 (rounding). Raises UserError for input it cannot render.
     """
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
         raise UserError(f"the first frame must be uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
@@ -54,7 +54,9 @@ def render(
         raise UserError("this model needs the pose of the signer in the first frame: give it as source pose")
     poses = as_read(poses, pipeline.config.skeleton)
     source_pose = None if source_pose is None else as_read(source_pose, pipeline.config.skeleton)
-    options = pipeline.sampling_options(**SamplingOptions(**sampling).sampling)
+    given = SamplingOptions(**sampling).sampling
+    warn_of_student(pipeline.config.sampling, given)
+    options = pipeline.sampling_options(**given)
     size = tuple(pipeline.config.picture_size)
     height, width = frame.shape[:2]
     placed = poses_on_picture(poses, width=width, height=height)

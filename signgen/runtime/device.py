@@ -6,6 +6,7 @@ import sys
 import torch
 
 from signgen.errors import UserError
+from signgen.runtime.device_name import check_device
 
 # What trainings compute in; in fp16 gradients overflow, and steps would be skipped that a run counts.
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -13,6 +14,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 def usable_device(name: str) -> torch.device:
     """The device of that name; "auto" is a CUDA device, or else the processor. UserError where it is not there."""
+    check_device(name)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

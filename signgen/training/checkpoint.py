@@ -8,6 +8,7 @@ import torch
 
 from signgen.errors import UserError
 from signgen.io.atomic_files import atomic_path
+from signgen.io.limits import check_archive
 
 KEPT = 2
 # Settings that change no number of a run, beyond rounding, but where it ends, what it shows and what it costs.
@@ -48,6 +49,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     found = checkpoints(folder)
     if not found:
         raise UserError(f"nothing to resume: {folder} holds no checkpoint")
+    check_archive(found[-1])
     try:
         state: dict[str, Any] = torch.load(found[-1], map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from RuntimeError to UnpicklingError for a damaged file

@@ -230,6 +230,9 @@ class VideoFile(VideoReader):
             container.close()
             raise UserError(f"{self.path}: there is no video in the file")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            container.close()
+            raise UserError(f"{self.path}: its video is of an unknown codec: convert it")
         if stream.width * stream.height > MAX_PIXELS:
             container.close()
             raise UserError(f"{self.path}: {stream.width}x{stream.height} pixels are too many: make the video smaller")

@@ -11,6 +11,7 @@ from typing import get_args, get_type_hints
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from signgen.cli import demo as demo_verb
@@ -182,6 +183,7 @@ BROKEN_FILES: dict[str, tuple[Callable[[Path], object], dict[str, str], str]] = 
     "no name": (lambda _: None, {"output": ""}, "give a name that ends in .mp4"),
     "a folder": (lambda f: (f / "bad.mp4").mkdir(), {"output": "bad.mp4"}, "bad.mp4 is a folder"),
     "below a file": (lambda _: None, {"output": "frame.png/out.mp4"}, "frame.png is not a folder"),
+    "swapped": (lambda _: None, {"frame": "poses.npz", "poses": "frame.png"}, "poses.npz: this is a pose file: FRAME"),
     "over an input": (lambda _: None, {"frame": "clip.mp4", "output": "clip.mp4"}, "clip.mp4 is an input as well"),
 }
 
@@ -254,10 +256,17 @@ def assert_refused(cli: Cli, args: list[str], folder: Path, message: str) -> Non
 def test_what_is_wrong_with_files_is_found_without_torch(folder: Path) -> None:
     script = "import sys; from signgen.cli import main; sys.exit(main() + 10 * ('torch' in sys.modules))"
     (folder / "bad.npz").touch()
-    for replaced in (["no.png", "poses.npz"], ["frame.png", "bad.npz"], ["frame.png", "poses.npz", "--frames", "x"]):
-        done = subprocess.run(
-            [sys.executable, "-c", script, "render", *replaced, "-o", "out.mp4"], cwd=folder, capture_output=True
-        )
+    good = ["frame.png", "poses.npz", "-o", "out.mp4"]
+    wrong = [
+        ["no.png", "poses.npz", "-o", "out.mp4"],
+        ["frame.png", "bad.npz", "-o", "out.mp4"],
+        ["frame.png", "poses.npz", "-o", "frame.png/out.mp4"],
+        [*good, "--frames", "x"],
+        [*good, "--device", "toaster"],
+        *([] if torch.backends.cuda.is_built() else [[*good, "--device", "cuda"]]),
+    ]
+    for given in wrong:
+        done = subprocess.run([sys.executable, "-c", script, "render", *given], cwd=folder, capture_output=True)
         assert done.returncode == 2, done.stderr
 
 

@@ -63,11 +63,11 @@ def write_input(reader: Reader, seeds: list[dict[str, bytes]], seed: str, folder
 
 def _read(reader: Reader, folder: Path, outcome: Outcome) -> tuple[str, str]:
     """valid, clean or defect, and what the defect is."""
-    before, start = _memory(), time.monotonic()
+    before, start = _memory(), time.process_time()
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         kind, what = _caught(reader, folder)
-    seconds, memory = time.monotonic() - start, _memory(peak=True) - before
+    seconds, memory = time.process_time() - start, _memory(peak=True) - before
     outcome.longest, outcome.most_memory = max(outcome.longest, seconds), max(outcome.most_memory, memory)
     ignored = InputWarning, DeprecationWarning, PendingDeprecationWarning, ResourceWarning
     strangers = [warning for warning in warned if not issubclass(warning.category, ignored)]

@@ -33,6 +33,13 @@ def test_legs_below_the_picture_do_not_count(signer: PoseSequence) -> None:
     check_visible(replace(signer, keypoints=keypoints))
 
 
+def test_resting_hands_below_the_picture_are_usual(signer: PoseSequence, recwarn: pytest.WarningsRecorder) -> None:
+    keypoints = signer.keypoints.copy()
+    keypoints[:, 91:, 1] = np.linspace(262, 295, 42)
+    check_visible(replace(signer, keypoints=keypoints))
+    assert not list(recwarn)
+
+
 def test_a_part_outside_is_said(signer: PoseSequence) -> None:
     keypoints = signer.keypoints.copy()
     keypoints[:, 91:, 1] += 300

@@ -1,32 +1,38 @@
-from dataclasses import fields
-from inspect import signature
+import warnings
 
 import pytest
 
-from signgen.cli.render import render as render_verb
-from signgen.evaluation.benchmark_settings import BenchmarkSettings
-from signgen.export import ExportSettings
-from signgen.io.config import load_config
-from signgen.sampling.options import SamplingOptions
-from signgen.systems.fpdm.pipeline import FPDMPipeline
+from signgen.errors import InputWarning
+from signgen.sampling.options import SamplingOptions, warn_of_student
 
-NAMES = [each.name for each in fields(SamplingOptions)]
+STUDENT = {"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0}
 
 
-def test_an_option_of_another_name_is_refused() -> None:
-    with pytest.raises(TypeError, match="solvr"):
-        SamplingOptions(solvr="ddim")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"guidance_source": 2.0, "guidance_fusion": 2.0}, "guidance 2: this model is distilled to 2 step"),
+        ({"guidance_fusion": 1.5}, "guidance 1.5"),
+        ({"steps": 20}, "20 steps"),
+        ({"steps": 20, "guidance_source": 3.0}, "guidance 3 and 20 steps"),
+    ],
+)
+def test_a_student_says_what_it_does_not_take(given: dict[str, float], said: str) -> None:
+    with pytest.warns(InputWarning, match=said) as warned:
+        warn_of_student(STUDENT, SamplingOptions(**given).sampling)
+    assert len(warned) == 1
 
 
-@pytest.mark.parametrize("settings", [BenchmarkSettings, ExportSettings])
-def test_configurations_take_every_option(settings: type[SamplingOptions]) -> None:
-    given = ["output=out", "roots=[x]", "steps=3", "solver=ddim", "guidance_steps=[1,null]", "deep_cache=2"]
-    found = load_config(settings, overrides=given)
-    assert list(found.sampling) == NAMES
-    assert found.sampling["guidance_steps"] == (1, None)
-    assert (found.steps, found.solver, found.deep_cache) == (3, "ddim", 2)
-
-
-def test_the_command_line_and_the_pipeline_have_every_option() -> None:
-    assert set(NAMES) <= set(signature(render_verb).parameters) | {"guidance"}
-    assert set(NAMES) <= set(signature(FPDMPipeline.generate_latents).parameters)
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        (STUDENT, {}),
+        (STUDENT, {"steps": 1, "guidance_source": 1.0}),
+        (STUDENT | {"guidance_source": 2.0, "guidance_fusion": 2.0}, {"steps": 20, "guidance_source": 3.0}),
+        ({"steps": 20, "guidance": 2.0}, {"steps": 50, "guidance_source": 3.0}),
+    ],
+)
+def test_what_a_model_takes_is_not_warned_of(own: dict[str, float], given: dict[str, float]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_student(own, SamplingOptions(**given).sampling)

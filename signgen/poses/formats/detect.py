@@ -101,6 +101,14 @@ def _read_file(path: Path, modified: int, size: int) -> Sequences:
     return _reader(content)(content)
 
 
+def holds_poses(path: str | Path) -> bool:
+    """Whether `path`, a file, FILE::NAME or a folder, can be read as poses."""
+    try:
+        return bool(list_sequences(split_name(path)[0]))
+    except UserError:
+        return False
+
+
 def holds_video(path: Path) -> bool:
     """Whether `path` is a video file, that is a file that FFmpeg shows as one and that has no poses to be read."""
     if not path.is_file():

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from signgen.errors import UserError, one_line
+from signgen.io.limits import read_member
 from signgen.poses.formats.instances import SCORE_KEYS
 from signgen.poses.formats.point_arrays import as_points
 from signgen.poses.formats.raw import RawPoses, Sequences
@@ -51,15 +52,7 @@ def _clip(archive: zipfile.ZipFile, name: str) -> RawPoses:
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    try:
-        if archive.getinfo(f"{name}.npy").file_size > MAX_BYTES:
-            raise UserError(f"the array {name!r} is too large")
-        content = archive.read(f"{name}.npy")
-    except UserError:
-        raise
-    except Exception as error:  # zipfile lets zlib's, lzma's, struct's and its own errors through
-        raise UserError(f"broken archive ({one_line(error)})") from error
-    return _array(content)
+    return _array(read_member(archive, archive.getinfo(f"{name}.npy"), MAX_BYTES))
 
 
 def _array(content: bytes) -> np.ndarray:

@@ -13,8 +13,8 @@ def summary(raw: RawPoses, size: tuple[int, int] | None = None) -> dict[str, Any
     """What the poses are, and the share of points that the largest person has in each part of the skeleton.
 
     size: (width, height) of the picture, whatever the file says; None where neither does. `inside` is the share of
-    points in it, None where it or their pixels are not known, and `where` where they lie. `people_at` has the middle of
-    each person, in the file's coordinates; `empty_frames` counts those without anyone.
+    points in or near it, None where it or their pixels are not known, and `where` where they lie. `people_at` has the
+    middle of each person, in the file's coordinates; `empty_frames` counts those without anyone.
     """
     largest = max(raw.people, key=lambda person: person.extent, default=None)
     points = raw.on_skeleton(raw.cleaned[:, 0] if largest is None else largest.points)
