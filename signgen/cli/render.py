@@ -168,7 +168,6 @@ def render(
             poses,
             given=source_pose or align,
             estimator=estimator,
-            warn=announce,
             pose_size=parse_size(pose_size, "--pose-size"),
             person=person,
             device=device,

@@ -1,12 +1,11 @@
 """The poses that drive a rendering: read or taken from a video, steadied, and fitted to the signer's picture."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from signgen.errors import UserError, about
+from signgen.errors import UserError, about, warn
 from signgen.poses.alignment import align
 from signgen.poses.extraction import (
     ESTIMATORS,
@@ -115,7 +114,6 @@ def source_pose_of(
     *,
     given: Path | None,
     estimator: str,
-    warn: Callable[[str], None],
     pose_size: tuple[int, int] | None = None,
     person: str | None = None,
     device: str = "cpu",
@@ -123,8 +121,8 @@ def source_pose_of(
     """The pose of the signer in `picture`, uint8 (H, W, 3), which was read from `frame`.
 
     It is the first of the pose file `given`; else the first of `poses`, where these have the name of `frame`, whatever
-    its ending; else it is estimated. Where no estimator is installed, the first of `poses` is taken, and `warn` is told
-    so. pose_size, person: of `poses`, as of `driving_poses`. device: of the estimator. Raises UserError where a pose
+    its ending; else it is estimated. Where no estimator is installed, the first of `poses` is taken, with a warning.
+    pose_size, person: of `poses`, as of `driving_poses`. device: of the estimator. Raises UserError where a pose
     cannot be read or found.
     """
     if given is not None:
@@ -134,7 +132,7 @@ def source_pose_of(
     try:
         return pose_in_picture(ESTIMATE, picture, estimator, device)
     except MissingEstimator as error:
-        warn(f"The signer of {frame} is taken to be in the first pose of {poses}: {error}. Or give --source-pose.")
+        warn(f"{frame}: its signer is taken to be in the first pose of {poses}; --source-pose gives another. {error}")
         return first_pose(poses, picture, estimator, pose_size, person, device)
 
 

@@ -67,14 +67,8 @@ def read_inputs(
         poses, frame, progress, smooth="one-euro" if smooth else None, align_to=ESTIMATE if align else None
     )
     _check_length(len(found), limits)
-    own = source_pose_of(
-        frame,
-        picture,
-        poses,
-        given=ESTIMATE if align else None,
-        estimator="mediapipe",
-        warn=lambda assumed: tell((0, 1, assumed)),
-    )
+    given = ESTIMATE if align else None
+    own = source_pose_of(frame, picture, poses, given=given, estimator="mediapipe")
     return Inputs(frame, poses_on_picture(found, width, height), poses_on_picture(own, width, height))
 
 

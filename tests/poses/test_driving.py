@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from signgen.errors import UserError
+from signgen.errors import InputWarning, UserError
 from signgen.poses import PoseSequence, driving, write_poses
-from signgen.poses.driving import ESTIMATE, driving_poses
-from signgen.poses.extraction import Estimate
+from signgen.poses.driving import ESTIMATE, driving_poses, source_pose_of
+from signgen.poses.extraction import ESTIMATORS, Estimate, MissingEstimator
 from signgen.video import VideoWriter
 
 PICTURE = np.zeros((80, 64, 3), np.uint8)
@@ -80,3 +80,29 @@ def test_poses_of_a_video_and_of_the_picture_are_estimated(file: Path, tmp_path:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.npz"):
         driving_poses(tmp_path / "none.npz", PICTURE, plain)
+
+
+def test_the_source_pose_is_the_poses_own_first_where_the_names_are_alike(file: Path, tmp_path: Path) -> None:
+    own = source_pose_of(PICTURE, tmp_path / "poses.mp4", file, given=None, estimator="mediapipe")
+    assert np.array_equal(own.keypoints[0], pose())
+
+
+def test_without_an_estimator_the_first_pose_is_taken_and_said_to_be(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def missing(**_: object) -> Iterator[None]:
+        raise MissingEstimator("MediaPipe cannot be used; install it")
+        yield
+
+    monkeypatch.setitem(ESTIMATORS, "mediapipe", missing)
+    with pytest.warns(InputWarning, match=r"taken to be in the first pose of .*poses.npz; --source-pose gives another"):
+        own = source_pose_of(PICTURE, tmp_path / "me.png", file, given=None, estimator="mediapipe")
+    assert np.array_equal(own.keypoints[0], pose())
+    given = source_pose_of(PICTURE, tmp_path / "me.png", tmp_path / "none", given=file, estimator="mediapipe")
+    assert np.array_equal(given.keypoints[0], pose())
+
+
+def test_otherwise_the_source_pose_is_estimated(file: Path, tmp_path: Path, estimated: None) -> None:
+    own = source_pose_of(PICTURE, tmp_path / "me.png", file, given=None, estimator="mediapipe")
+    assert not np.array_equal(own.keypoints[0], pose())
