@@ -58,7 +58,7 @@ class Objective(nn.Module, ABC):
             model, other = self._expected
             raise UserError(f"{model} was trained on drawings of {other}, the corpus has poses of {skeleton}")
         settings = getattr(self, "settings", None)
-        if skeleton != COCO_WHOLEBODY and any(getattr(settings, region, 0) for region in ("hands", "face")):
+        if skeleton != COCO_WHOLEBODY and any(getattr(settings, region, 0.0) > 0 for region in ("hands", "face")):
             raise UserError(f"poses of {skeleton} have neither hands nor faces to weigh: set hands=0 face=0")
         self.skeleton = skeleton
 
