@@ -72,6 +72,21 @@ def test_the_adapted_model_renders_and_only_the_encoder_and_fusion_are_as_before
     assert not list(tmp_path.glob("*.work"))
 
 
+def test_a_model_that_moves_the_first_frame_is_adapted_with_its_composition(
+    clip: tuple[list[np.ndarray], PoseSequence], tiny_from_transport: FPDMPipeline, tmp_path: Path
+) -> None:
+    with quiet_libraries():
+        tiny_from_transport.save_pretrained(tmp_path / "tiny")
+    output, told = tmp_path / "adapted", {}
+    adapt(*clip, output, reports=numbers(told), model=str(tmp_path / "tiny"), size="tiny", effort=QUICK)
+    before, after = FPDMPipeline.from_pretrained(tmp_path / "tiny"), FPDMPipeline.from_pretrained(output)
+    assert after.config.start == "transport"
+    assert after.config.sampling == before.config.sampling
+    assert type(after.vae) is type(before.vae)
+    assert not torch.equal(before.composition.leave.weight.half(), after.composition.leave.weight.half())
+    assert len(list(render(after, clip[0][0], clip[1], source_pose=clip[1][:1]))) == 6
+
+
 def test_a_stopped_adaptation_goes_on(
     clip: tuple[list[np.ndarray], PoseSequence], tiny_folder: Path, tmp_path: Path
 ) -> None:
