@@ -131,6 +131,7 @@ def render(
     from signgen.io.model_config import model_index
     from signgen.io.model_location import model_folder
     from signgen.poses.driving import driving_poses, signer_frame, source_pose_of
+    from signgen.rendering.output_file import check_output
     from signgen.runtime.device_name import check_device
     from signgen.video import open_video
 
@@ -217,17 +218,6 @@ def describe(result: dict[str, Any]) -> str:
         f"{result['output']}: {result['frames']} frames of {width}x{height} at {result['fps']:g} fps, "
         f"made with {result['model']} in {result['seconds']:.1f} s ({rate:.1f} frames/s)"
     )
-
-
-def check_output(output: Path, inputs: list[Path | None]) -> None:
-    """UserError unless `output` can be the name of a new MP4."""
-    from signgen.io.atomic_files import check_writable
-
-    if output.suffix.lower() != ".mp4":
-        raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
-    if any(path is not None and path.resolve() == output.resolve() for path in inputs):
-        raise UserError(f"{output} is an input as well; give the output another name")
-    check_writable(output)
 
 
 def frame_range(text: str, option: str = "--frames") -> slice:
