@@ -11,7 +11,25 @@ from signgen.errors import UserError, printable
 from signgen.runtime.progress import Meter, track
 from signgen.runtime.ranks import is_main_process
 
-__all__ = ["Json", "Meter", "announce", "parse_size", "report", "track"]
+__all__ = [
+    "BASICS",
+    "FILES",
+    "MACHINE",
+    "NETWORKS",
+    "POSES",
+    "QUALITY",
+    "SPEED",
+    "Json",
+    "Meter",
+    "announce",
+    "parse_size",
+    "report",
+    "track",
+]
+
+# The panels of `VERB --help`, by what their options are about.
+BASICS, POSES, QUALITY, SPEED = "Basics", "Poses", "Quality", "Speed"
+FILES, NETWORKS, MACHINE = "Files", "Networks", "Machine"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")]
 

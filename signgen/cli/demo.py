@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from signgen.cli.console import Json, announce, report, track
-from signgen.cli.render import Device, Seed, check_output, describe
+from signgen.cli.render import Device, Seed, describe
 
 EXAMPLE = Path(__file__).parent.parent / "assets" / "example"
 
@@ -21,6 +21,7 @@ def demo(
 ) -> None:
     """Render the packaged example with the embedded model: no file and no network needed."""
     from signgen.poses import read_poses
+    from signgen.rendering.output_file import check_output
     from signgen.runtime.device_name import check_device
     from signgen.video import read_image
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from signgen.cli.console import Json, announce, report, track
+from signgen.cli.console import BASICS, FILES, MACHINE, NETWORKS, Json, announce, report, track
 from signgen.errors import UserError
 from signgen.io.limits import read_text
 
@@ -24,48 +24,93 @@ def evaluate(
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Likewise; trees are paired by name.")],
     poses: Annotated[
         Path | None,
-        typer.Option(help="The reference's poses: a file, a file of many clips, or a folder with a file per clip."),
+        typer.Option(
+            help="The reference's poses: a file, a file of many clips, or a folder with a file per clip.",
+            rich_help_panel=BASICS,
+        ),
     ] = None,
     metrics: Annotated[
-        list[str] | None, typer.Option(metavar="A,B,...", help="Which metrics; 'all' for all of them.")
+        list[str] | None,
+        typer.Option(metavar="A,B,...", help="Which metrics; 'all' for all of them.", rich_help_panel=BASICS),
     ] = None,
     start: Annotated[
         int,
-        typer.Option("--from", min=0, metavar="N", help="First frame that counts; 1 skips the source frame."),
+        typer.Option(
+            "--from",
+            min=0,
+            metavar="N",
+            help="First frame that counts; 1 skips the source frame.",
+            rich_help_panel=BASICS,
+        ),
     ] = 0,
     resize: Annotated[
-        bool, typer.Option("--resize", help="Resize generated frames to the reference's size (bicubic).")
+        bool,
+        typer.Option(
+            "--resize", help="Resize generated frames to the reference's size (bicubic).", rich_help_panel=BASICS
+        ),
     ] = False,
-    per_clip: Annotated[Path | None, typer.Option(metavar="CSV", help="Write one row per clip.")] = None,
+    per_clip: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Write one row per clip.", rich_help_panel=FILES)
+    ] = None,
     html: Annotated[
-        Path | None, typer.Option("--report", metavar="OUT.html", help="Write a page with plots and the worst clips.")
+        Path | None,
+        typer.Option(
+            "--report", metavar="OUT.html", help="Write a page with plots and the worst clips.", rich_help_panel=FILES
+        ),
     ] = None,
     rows: Annotated[
-        Path | None, typer.Option("--resume", metavar="FOLDER", help="Keep clips' scores here and go on from them.")
+        Path | None,
+        typer.Option(
+            "--resume", metavar="FOLDER", help="Keep clips' scores here and go on from them.", rich_help_panel=FILES
+        ),
     ] = None,
     speakers: Annotated[
-        Path | None, typer.Option(metavar="TABLE", help="Totals per signer: a CSV with columns name and speaker.")
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="Totals per signer: a CSV with columns name and speaker.", rich_help_panel=BASICS
+        ),
     ] = None,
     weights: Annotated[
         list[str] | None,
-        typer.Option(metavar="NETWORK=FILE", help="Weights of a metric's network, instead of a package's."),
+        typer.Option(
+            metavar="NETWORK=FILE",
+            help="Weights of a metric's network, instead of a package's.",
+            rich_help_panel=NETWORKS,
+        ),
     ] = None,
     estimator: Annotated[
         Literal["mediapipe", "mmpose"],
-        typer.Option(help="Finds the hands for hand-pe; mmpose needs --weights hrnet-wholebody=CHECKPOINT."),
+        typer.Option(
+            help="Finds the hands for hand-pe; mmpose needs --weights hrnet-wholebody=CHECKPOINT.",
+            rich_help_panel=NETWORKS,
+        ),
     ] = "mediapipe",
     fid_against: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="FID and KID against these frames too: a file of `data features`."),
+        typer.Option(
+            metavar="NAME=FILE",
+            help="FID and KID against these frames too: a file of `data features`.",
+            rich_help_panel=NETWORKS,
+        ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Processes that score; without it one per core for many clips."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that score; without it one per core for many clips.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
-    device: Annotated[str, typer.Option(help="Where metrics compute: cpu, cuda, ..., auto.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="Where metrics compute: cpu, cuda, ..., auto.", rich_help_panel=MACHINE)
+    ] = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Score generated clips against reference clips, every number with its protocol."""
+    """Score generated clips against reference clips, every number with its protocol. Example:
+
+    signgen evaluate out.mp4 reference.mp4 --poses poses.npz --from 1
+    """
     if html is not None and (html.suffix.lower() != ".html" or html.is_dir()):
         raise UserError(f"{html}: the report is a page; give a name that ends in .html")
     from signgen.io.atomic_files import check_writable

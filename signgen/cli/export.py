@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from signgen.cli.console import Json, announce, report, track
+from signgen.cli.console import BASICS, MACHINE, Json, announce, report, track
 from signgen.cli.train import Overrides
 from signgen.io.config_files import config_for
 
@@ -19,16 +19,26 @@ def export(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/export.")],
     overrides: Overrides = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many clips, frames, hours and bytes it would be.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Say how many clips, frames, hours and bytes it would be.", rich_help_panel=BASICS
+        ),
     ] = False,
     ray: Annotated[
-        str | None, typer.Option(metavar="auto|ADDRESS", help="Render on a Ray cluster, a worker for each of its GPUs.")
+        str | None,
+        typer.Option(
+            metavar="auto|ADDRESS",
+            help="Render on a Ray cluster, a worker for each of its GPUs.",
+            rich_help_panel=MACHINE,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Render each clip's poses with other signers and varied motion, as CONFIG says, labels carried over.
 
-    Stopped or killed, the same command goes on where it was: no clip twice, none half-written.
+    Stopped or killed, the same command goes on where it was: no clip twice, none half-written. Example:
+
+    signgen export configs/export/phoenix14t.yaml roots=CORPUS model=MODEL --dry-run
     """
     config = config_for("export", config)
     announce("Loading torch")

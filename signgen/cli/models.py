@@ -18,13 +18,13 @@ app = typer.Typer(help="The models at hand.")
 @app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the embedded models, their licences and what they were trained on."""
-    from signgen.io.model_card import read_card
+    from signgen.io.model_card import first_sentence, read_card
     from signgen.io.model_location import embedded_models, model_folder
 
     folders = {name: model_folder(name) for name in embedded_models()}
     found = {name: (_size(folder), read_card(folder)) for name, folder in folders.items()}
     lines = [
-        f"{name}  {size / 2**20:.1f} MiB, licence {card.licence}; data: {_first_sentence(card.data)}"
+        f"{name}  {size / 2**20:.1f} MiB, licence {card.licence}; data: {first_sentence(card.data)}"
         for name, (size, card) in found.items()
     ]
     models = [{"name": name, "bytes": size} | asdict(card) for name, (size, card) in found.items()]
@@ -62,8 +62,21 @@ def info(
     report(result | {"card": card}, as_json, "\n".join(lines))
 
 
-def _first_sentence(text: str) -> str:
-    return " ".join(text.split()).partition(". ")[0]
+@app.command()
+def licences(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Model folders, hub ids or embedded names; without, the embedded."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List what is behind a rendering with its licence: models and their data, and packages, optional ones too."""
+    from signgen.io.licences import ledger
+    from signgen.io.model_location import embedded_models
+
+    entries = ledger(models or embedded_models())
+    lines = [f"{each.kind:8} {each.name:20} {each.version:14} {each.licence}\n{'':8} {each.use}" for each in entries]
+    report({"licences": [asdict(each) for each in entries]}, as_json, "\n".join(lines))
 
 
 def _flops(folder: Path) -> dict[str, dict[str, float]]:

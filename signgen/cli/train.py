@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from signgen.cli.console import Json, Meter, announce, report
+from signgen.cli.console import BASICS, Json, Meter, announce, report
 from signgen.io.config_files import config_for
 
 if TYPE_CHECKING:
@@ -26,16 +26,24 @@ def train(
     ],
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file, such as those in configs/.")],
     overrides: Overrides = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.", rich_help_panel=BASICS)
+    ] = False,
     allow_changes: Annotated[
         bool,
         typer.Option(
             "--allow-changes",
             help="Resume although settings differ that change no number: steps, minutes, intervals, workers, memory.",
+            rich_help_panel=BASICS,
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would take (memory, arithmetic, data) and train nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what it would take (memory, arithmetic, data) and train nothing.",
+            rich_help_panel=BASICS,
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -43,7 +51,9 @@ def train(
 
     For FPDM: autoencoder, fusion, diffusion, distill. For PCDMs: pcdm-prior, pcdm-inpaint, pcdm-refine.
 
-    Ctrl-C checkpoints first; --resume goes on exactly where the run stopped.
+    Ctrl-C checkpoints first; --resume goes on exactly where the run stopped. Example:
+
+    signgen train fusion configs/mini/fusion.yaml data.roots=CORPUS
     """
     config = config_for(f"train {kind}", config)
     announce("Loading torch")

@@ -90,6 +90,11 @@ def _licence(front: str) -> str:
     return next(found, "") or UNKNOWN
 
 
+def first_sentence(text: str) -> str:
+    """The first sentence of a card's section, on one line."""
+    return " ".join(text.split()).partition(". ")[0]
+
+
 def write_card(folder: Path, text: str) -> None:
     """Write a card, unless the folder has one already."""
     if not (folder / CARD).exists():

@@ -20,11 +20,12 @@ def read_pose(content: bytes) -> Sequences:
     """Any .pose file whose components are those of COCO-WholeBody, MediaPipe Holistic or OpenPose, or some
     of them.
     """
-    return {"": lambda: _raw(_parse(content))}
+    return {"": lambda: raw_poses(_parse(content))}
 
 
 @np.errstate(invalid="ignore", over="ignore")  # what is no number is missing: `cleaned`
-def _raw(pose: Any) -> RawPoses:
+def raw_poses(pose: Any) -> RawPoses:
+    """The poses of a `Pose` of pose-format."""
     layout, point_map = _family(pose.header.components)
     names = [point for component in pose.header.components for point in _point_names(component)]
     positions, scores = (
