@@ -94,6 +94,7 @@ def _like(sizes: Preset, prior: dict[str, Any], prior_steps: int) -> PCDMPreset:
         picture_size=sizes.picture_size,
         source_size=sizes.source_size,
         autoencoder=sizes.autoencoder,
+        colour_latents=sizes.colour_latents,
         source_encoder=sizes.source_encoder,
         image_encoder=clip,
         prior=prior | {"embedding_dim": clip["projection_dim"], "embedding_mean": 0.0, "embedding_std": 1.0},
