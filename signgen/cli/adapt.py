@@ -46,9 +46,11 @@ def adapt(
 
     Stopped, the same command goes on where it was.
     """
+    from signgen.io.atomic_files import check_writable
     from signgen.poses.driving import driving_poses
     from signgen.video import open_video
 
+    check_writable(output, folder=True)
     kept = frame_range(frames)
     with open_video(video) as reader:
         sequence, _ = driving_poses(

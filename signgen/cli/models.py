@@ -145,12 +145,14 @@ def convert(
     FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. The checkpoints' tensors are
     read, none of their code is run.
     """
+    from signgen.io.atomic_files import check_writable
     from signgen.io.torch_checkpoint import read_checkpoint
     from signgen.systems.fpdm.conversion import convert_fpdm
     from signgen.systems.pcdm.conversion import base_parts, convert_pcdm
 
     if output.exists():
         raise UserError(f"{output} exists already: give another name")
+    check_writable(output, folder=True)
     wanted = parse_size(size)
     pictures: dict[str, Any] = {"size": wanted and wanted[::-1], "skeleton": skeleton}
     bases = {"autoencoder": autoencoder, "source_encoder": source_encoder, "image_encoder": image_encoder}

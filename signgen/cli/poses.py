@@ -159,10 +159,10 @@ def draw(
     """Draw poses as a video, on black or over the video they belong to."""
     from signgen.poses import draw_poses
     from signgen.poses.drawing import overlaid
+    from signgen.rendering.output_file import check_output
     from signgen.video import VideoWriter, open_video
 
-    if output.suffix.lower() != ".mp4":
-        raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
+    check_output(output, [on])
     video = open_video(on) if on is not None else None
     sequence = _read(
         poses,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.io.atomic_files import atomic_folder, atomic_path
+from signgen.io.atomic_files import atomic_folder, atomic_path, check_writable
 from signgen.poses.point_layouts import BODY_25
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.skeletons import BODY_NAMES, COCO_WHOLEBODY, FACE, FEET_NAMES, LEFT_HAND, NAMES_18, RIGHT_HAND
@@ -28,6 +28,7 @@ def check_output(path: str | Path) -> None:
     """UserError unless poses can be written under such a name; for asking before the work is done."""
     if Path(path).suffix.lower() not in _WRITERS:
         raise UserError(f"{path}: poses are written to *.pose, *.npz, or a folder (a name without a suffix)")
+    check_writable(Path(path), folder=not Path(path).suffix)
 
 
 def _write_npz(poses: PoseSequence, path: Path) -> None:
