@@ -1,6 +1,6 @@
 """Reads pickles from strangers. Nothing in them is run, and they cannot take more memory than their size allows.
 
-The field's key-point and label files are pickles, and unpickling runs whatever a file asks for. Here a file
+The field's keypoint and label files are pickles, and unpickling runs whatever a file asks for. Here a file
 may ask only for what data are made of: plain containers, numbers, numpy arrays of numbers and torch tensors.
 Arrays are rebuilt by code of this module, which checks their shape and size against their bytes; what is built is
 taken from the file's budget of memory, and data that repeat themselves without end are refused.

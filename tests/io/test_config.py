@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from signgen.errors import UserError
 from signgen.io.config import known_keys, load_config, to_yaml
+from signgen.training.settings import TrainingSettings
 
 
 @dataclass
@@ -182,3 +183,8 @@ def test_a_file_makes_no_more_than_it_has(tmp_path, text):
     with pytest.raises(UserError, match=r"a\.yaml"):
         load_config(Recipe, tmp_path / "a.yaml")
     assert time.process_time() - start < 5
+
+
+def test_a_key_of_an_older_name_is_told_the_new_one() -> None:
+    with pytest.raises(UserError, match="the key 'picture_size' is called 'image_size' now"):
+        load_config(TrainingSettings, overrides=["picture_size=64x64"])

@@ -16,7 +16,7 @@ from signgen.poses.skeletons import BODY_NAMES, COCO_WHOLEBODY, FACE, FEET_NAMES
 def write_poses(poses: PoseSequence, path: str | Path) -> None:
     """Write to `path`: *.pose and *.npz are files; a name without a suffix is a folder of OpenPose JSON.
 
-    Both files keep every number; OpenPose JSON keeps neither the picture's size nor the frame rate. UserError for any
+    Both files keep every number; OpenPose JSON keeps neither the image's size nor the frame rate. UserError for any
     other name.
     """
     check_output(path)
