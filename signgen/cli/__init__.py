@@ -42,7 +42,6 @@ NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO)  # what c
 
 app = typer.Typer(
     help="Sign-language video from an image of a signer and a pose sequence.",
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("render")(render.render)
