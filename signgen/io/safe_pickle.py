@@ -19,7 +19,7 @@ from signgen.errors import UserError
 from signgen.io.limits import Budget
 from signgen.io.pickled_data import ALLOWED, KEYS, Stateful, Storage, checked_keys
 
-INSTRUCTIONS = 2_000_000  # some seconds of reading
+INSTRUCTIONS = 1_000_000  # some seconds of reading
 DEPTH = 32
 NUMBER_BITS = 512
 REPEATED = 100_000  # values of a pickle beyond its bytes, because it may name one object in several places
