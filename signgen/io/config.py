@@ -170,7 +170,9 @@ def _build(cls: type[Config], config: DictConfig, where: str) -> Config:
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{where}: {key} must be a finite number, not {value}")
     try:
-        return cast(Config, OmegaConf.to_object(config))
+        built = OmegaConf.to_object(config)
+        OmegaConf.structured(built)  # which looks into lists as well: merging lets a mapping pass for a text
+        return cast(Config, built)
     except (UserError, OmegaConfBaseException, ValueError, TypeError) as error:  # from a __post_init__
         raise UserError(f"{where}: {_describe(error)}") from error
 

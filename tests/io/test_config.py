@@ -164,6 +164,16 @@ def test_any_override_gives_a_config_or_a_user_error(key: str, value: str) -> No
         assert len(str(error).splitlines()) == 1
 
 
+def test_a_mapping_is_no_text_in_a_list(tmp_path):
+    @dataclass
+    class Names:
+        names: list[str] = field(default_factory=list)
+
+    (tmp_path / "a.yaml").write_text("names: [{}, b]")
+    with pytest.raises(UserError, match=r"names\[0\]"):
+        load_config(Names, tmp_path / "a.yaml")
+
+
 @pytest.mark.parametrize(
     "text",
     [
