@@ -3,9 +3,9 @@
     python benchmarks/adaptation.py CLIP --poses POSES --output out/adaptation
 
 The model is adapted to the first 60 % of the frames (`--share`); the rest is rendered from the first frame and scored,
-beside the first frame copied, warped by its key points, and the model before its adaptation. Poses and appearance of
+beside the first frame copied, warped by its keypoints, and the model before its adaptation. Poses and appearance of
 neighbouring frames are alike: the nearest trained-on pose, by mean distance of the points, is printed for the held-out
-frames, and rows for one clip of one person say nothing about others. Writes the rows as folders of pictures,
+frames, and rows for one clip of one person say nothing about others. Writes the rows as folders of images,
 `adaptation.json`, and a sheet: a column per held-out moment; pose, reference, then the rows. Run again it goes on.
 """
 
@@ -119,7 +119,7 @@ def measure(arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clip", type=Path, help="a video, or a folder of pictures")
+    parser.add_argument("clip", type=Path, help="a video, or a folder of images")
     parser.add_argument("--poses", type=Path, required=True, help="its poses, whole-body")
     parser.add_argument("--model", default="mini")
     parser.add_argument("--share", type=float, default=0.6, help="of the frames, from the first on, to train on")

@@ -2,15 +2,15 @@
 
     python benchmarks/augmentation.py ../shared/data/synthetic-signers --output out/augmentation
 
-A small network, trained from nothing on pixels alone, names the handshape in a picture of the right hand. Three
+A small network, trained from nothing on pixels alone, names the handshape in an image of the right hand. Three
 training sets: clips of few signers ("real"); these and their export by other signers of the train split, of whom the
-export sees one picture each ("real + exported"); and, as a ceiling, clips of these other signers in place of the
+export sees one image each ("real + exported"); and, as a ceiling, clips of these other signers in place of the
 exported ones ("more real signers"). All get the same number of training steps, and the same random rotations, scales,
 shifts and brightness. Two sets of signers test it, none of whom is in any training set: those of the dev split, whom
 the embedded model has not seen either, and, more of them, the last of the train split, whom it was trained on.
 
-A sample's label: a clip of n glosses is cut into n parts at the moments when the picture moves most (differences of
-frames), and the middle frame of part i shows gloss i. MIX (the hands differ) is left out. Key points say where to cut
+A sample's label: a clip of n glosses is cut into n parts at the moments when the image moves most (differences of
+frames), and the middle frame of part i shows gloss i. MIX (the hands differ) is left out. Keypoints say where to cut
 out the hand, as any hand detector would, and nothing else. Prints a table, mean and standard deviation over seeds, and
 writes it as JSON.
 """
@@ -44,7 +44,7 @@ RIGHT = 1  # of the two hands: the one that signs
 def still_moments(frames: np.ndarray, count: int) -> list[float]:
     """The middle of each of `count` parts of uint8 (F, H, W, 3), as a share of the clip, from 0 to 1.
 
-    Parts are cut where the picture moves most, at least an eighth of the clip apart.
+    Parts are cut where the image moves most, at least an eighth of the clip apart.
     """
     movement = np.abs(np.diff(frames[:, ::4, ::4].astype(np.int16), axis=0)).mean((1, 2, 3))
     apart, cuts = max(1, len(frames) // 8), []
@@ -56,7 +56,7 @@ def still_moments(frames: np.ndarray, count: int) -> list[float]:
 
 
 class Samples:
-    """Pictures of right hands, and the numbers of their handshapes."""
+    """Images of right hands, and the numbers of their handshapes."""
 
     def __init__(self, classes: list[str]) -> None:
         self.classes = classes
@@ -80,7 +80,7 @@ class Samples:
 
 
 def right_hands(frames: np.ndarray, keypoints: np.ndarray) -> Tensor:
-    """uint8 (F, H, W, 3) and (F, 133, 3) -> uint8 (hands, S, S, 3), where the right hand is in the picture."""
+    """uint8 (F, H, W, 3) and (F, 133, 3) -> uint8 (hands, S, S, 3), where the right hand is in the image."""
     points = torch.from_numpy(keypoints)
     height, width = frames.shape[1:3]
     present = hand_present(points, height, width)
@@ -89,7 +89,7 @@ def right_hands(frames: np.ndarray, keypoints: np.ndarray) -> Tensor:
 
 
 def classifier(classes: int) -> nn.Module:
-    """Pictures (B, 3, S, S) -> logits (B, classes)."""
+    """Images (B, 3, S, S) -> logits (B, classes)."""
     layers: list[nn.Module] = []
     for before, after in pairwise((3, 24, 48, 96, 128)):
         layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]

@@ -4,7 +4,7 @@
 
 Runs `signgen export CONFIG` in one go; then again elsewhere, killed by SIGKILL at random moments, three times, and
 continued to its end. Compares every file but config.yaml, which names the output: the manifest, which holds a hash of
-every clip's frames, videos or pictures, poses, tables and shards, byte by byte. Exits with status 1 where any differs.
+every clip's frames, videos or images, poses, tables and shards, byte by byte. Exits with status 1 where any differs.
 """
 
 import argparse

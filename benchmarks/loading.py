@@ -53,19 +53,19 @@ class PlainDataset(Dataset):
 
     def __getitem__(self, n: int) -> dict[str, torch.Tensor]:
         clip, source, target = draw_triple(self.poses.lengths, sample_generator(self.seed, n))
-        load = plain_pictures if self.corpus[clip].frames.is_dir() else plain_video
-        pictures = load(self.corpus[clip].frames, {source, target})
+        load = plain_images if self.corpus[clip].frames.is_dir() else plain_video
+        images = load(self.corpus[clip].frames, {source, target})
         height, width = self.size
         arrays = {
-            "source": np.array(pictures[source].resize((width, height), Image.Resampling.BICUBIC)),
-            "target": np.array(pictures[target].resize((width, height), Image.Resampling.BICUBIC)),
+            "source": np.array(images[source].resize((width, height), Image.Resampling.BICUBIC)),
+            "target": np.array(images[target].resize((width, height), Image.Resampling.BICUBIC)),
             "pose": draw_pose(self.poses.frame(clip, target), height, width),
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def plain_pictures(folder: Path, wanted: set[int]) -> dict[int, Image.Image]:
-    """The wanted pictures of a folder, by number in its sorted list."""
+def plain_images(folder: Path, wanted: set[int]) -> dict[int, Image.Image]:
+    """The wanted images of a folder, by number in its sorted list."""
     paths = sorted(folder.iterdir())
     return {index: Image.open(paths[index]).convert("RGB") for index in wanted}
 
@@ -90,16 +90,16 @@ def generated_corpus(root: Path, clips: int, frames: int) -> Corpus:
     poses = read_poses(EXAMPLE_POSES).scaled_to(FRAME_SIZE)
     for number in range(clips):
         coarse = rng.integers(0, 256, (9, 8, 3), dtype=np.uint8)
-        picture = np.array(Image.fromarray(coarse).resize((width * 2, height), Image.Resampling.BICUBIC))
+        image = np.array(Image.fromarray(coarse).resize((width * 2, height), Image.Resampling.BICUBIC))
         with VideoWriter(root / f"clip{number:03d}.mp4", 25, FRAME_SIZE) as writer:
             for shift in range(frames):
                 grain = rng.integers(-4, 5, (height, width, 3))
-                writer.write((picture[:, shift : shift + width] + grain).clip(0, 255).astype(np.uint8))
+                writer.write((image[:, shift : shift + width] + grain).clip(0, 255).astype(np.uint8))
         np.save(root / f"clip{number:03d}.npy", np.resize(poses.keypoints, (frames, 133, 3)))
     return open_corpus(root)
 
 
-def as_pictures(corpus: Corpus, root: Path) -> Corpus:
+def as_images(corpus: Corpus, root: Path) -> Corpus:
     """The same corpus with a folder of PNG for each video."""
     clips = []
     for clip in corpus:
@@ -191,17 +191,17 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         (generated := Path(folder) / "videos").mkdir()
-        (pictures_folder := Path(folder) / "pictures").mkdir()
+        (images_folder := Path(folder) / "images").mkdir()
         if arguments.corpus:
             videos = open_corpus(arguments.corpus, arguments.split)[: arguments.clips]
         else:
             videos = generated_corpus(generated, arguments.clips, arguments.frames)
-        pictures = as_pictures(videos, pictures_folder)
+        images = as_images(videos, images_folder)
         datasets: dict[str, Dataset] = {
             "MP4, plain": PlainDataset(videos, size, ENDLESS, seed=0),
             "MP4, signgen": PairDataset(videos, size, ENDLESS, seed=0),
-            "PNG, plain": PlainDataset(pictures, size, ENDLESS, seed=0),
-            "PNG, signgen": PairDataset(pictures, size, ENDLESS, seed=0),
+            "PNG, plain": PlainDataset(images, size, ENDLESS, seed=0),
+            "PNG, signgen": PairDataset(images, size, ENDLESS, seed=0),
             "in memory, signgen": PairDataset(videos, size, ENDLESS, seed=0, preload=True),
         }
         for files in ("MP4", "PNG"):

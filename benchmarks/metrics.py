@@ -78,7 +78,7 @@ def rate(run: Callable[[int], None], frames: int) -> float:
 
 
 def write_clip(folder: Path) -> None:
-    """A clip of CLIP frames: pictures of both sides, and the poses."""
+    """A clip of CLIP frames: images of both sides, and the poses."""
     for side in ("generated", "reference"):
         (folder / side).mkdir()
     keypoints, count = [], 0

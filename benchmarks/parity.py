@@ -4,8 +4,8 @@
     python benchmarks/parity.py ../shared/parity/pcdm-tiny
 
 The folder holds checkpoints of the authors' modules at a tiny size (FPDM: `last.ckpt`, PCDMs: `stage{1,2,3}/`) with
-their `config.json`, inputs (FPDM: a source picture and a drawn pose) and what their code computed from these in float32
-on a CPU (`expected.safetensors`). Differences are relative to the largest value of the quantity; those of the pictures,
+their `config.json`, inputs (FPDM: a source image and a drawn pose) and what their code computed from these in float32
+on a CPU (`expected.safetensors`). Differences are relative to the largest value of the quantity; those of the images,
 in [0, 1], are absolute.
 """
 
@@ -43,14 +43,14 @@ def load(folder: Path) -> FPDMPipeline:
 @torch.no_grad()
 def intermediates(pipeline: FPDMPipeline, source: Tensor, pose: Tensor, latents: Tensor) -> dict[str, Tensor]:
     """What the pipeline computes on its way, by the names under which it was recorded."""
-    size = pipeline.config.picture_size
-    picture = resize(source, pipeline.config.source_size)
-    hidden = source_hidden(pipeline.source_encoder, picture)
+    size = pipeline.config.image_size
+    image = resize(source, pipeline.config.source_size)
+    hidden = source_hidden(pipeline.source_encoder, image)
     conditions = pipeline.encode_poses(pipeline.encode_source(source), pose, size)
     values = {
         "dino_hidden": hidden,
         "source_tokens": pipeline.unet.source_tokens(hidden),
-        "clip_source": fusion_embedding(pipeline.fusion, picture),
+        "clip_source": fusion_embedding(pipeline.fusion, image),
         "clip_pose": fusion_embedding(pipeline.fusion, pose),
         "fusion": conditions.fusion,
         "pose_features": conditions.pose_features,
@@ -109,7 +109,7 @@ def pcdm_differences(folder: Path) -> dict[str, float]:
 
 
 def fpdm_differences(folder: Path) -> dict[str, float]:
-    """Of FPDM, from pictures to pictures."""
+    """Of FPDM, from images to images."""
     pipeline = load(folder)
     settings = json.loads((folder / "config.json").read_text())
     expected = load_file(folder / "expected.safetensors")

@@ -3,10 +3,10 @@
     python benchmarks/people.py CLIP=POSES [CLIP=POSES ...] --output out/people
 
 CLIP is a video, or a folder of its frames, POSES its whole-body poses. Every clip is rendered from its first frame with
-the model's own defaults. Beside the model stand the first frame copied, the same warped by its key points, and the same
+the model's own defaults. Beside the model stand the first frame copied, the same warped by its keypoints, and the same
 transported as the model transports it (`signgen.models.transport`), before anything is generated. Frame 0, the source,
 does not count. LPIPS (AlexNet; of the whole frame, and of the face) needs its weights (docs/metrics.md); without them
-its columns are left out. Writes the rows as folders of pictures, `people.json`, and a sheet a clip: a column per
+its columns are left out. Writes the rows as folders of images, `people.json`, and a sheet a clip: a column per
 moment; pose, recording, then the rows.
 """
 
@@ -57,7 +57,7 @@ def face_lpips(row: Path, corpus: Corpus) -> float:
 
 
 def clip_corpus(clip: Path, poses: Path, folder: Path) -> Corpus:
-    """A clip and its poses as a corpus of one, its frames kept as pictures in `folder`."""
+    """A clip and its poses as a corpus of one, its frames kept as images in `folder`."""
     if not folder.is_dir():
         with open_video(clip) as video:
             frames = video.frames(range(len(video)))

@@ -14,10 +14,10 @@ from torch import Tensor
 from signgen.errors import UserError
 from signgen.models.autoencoder import decode
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
-from signgen.models.pixels import resize, to_drawings, to_frames
+from signgen.models.pixels import resize, to_frames, to_pose_maps
 from signgen.models.pose_inputs import pose_inputs
 from signgen.poses import PoseSequence
-from signgen.rendering.framing import frame_picture, poses_on_picture
+from signgen.rendering.framing import frame_image, poses_on_image
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver
 from signgen.systems.fpdm.pipeline import FPDMPipeline
@@ -35,28 +35,28 @@ def published(
     """
     if pipeline.config.start == "transport":
         raise UserError("the published procedure knows of no transport: give a model that starts from noise")
-    size = tuple(pipeline.config.picture_size)
-    placed = poses_on_picture(poses, width=frame.shape[1], height=frame.shape[0])
-    framing = frame_picture(frame, placed, size, pipeline.config.sampling.get("fit", "squash"))
+    size = tuple(pipeline.config.image_size)
+    placed = poses_on_image(poses, width=frame.shape[1], height=frame.shape[0])
+    framing = frame_image(frame, placed, size, pipeline.config.sampling.get("fit", "squash"))
     poses, source = framing.poses_to_model(placed), torch.tensor(framing.to_model(frame))
     for start in range(0, len(poses), batch):
-        drawings = torch.tensor(pose_inputs(poses[start : start + batch], size).drawings)
-        for generated in to_frames(batch_of(pipeline, source, drawings, size, steps)).cpu().numpy():
-            yield framing.to_picture(frame, generated)
+        pose_maps = torch.tensor(pose_inputs(poses[start : start + batch], size).pose_maps)
+        for generated in to_frames(batch_of(pipeline, source, pose_maps, size, steps)).cpu().numpy():
+            yield framing.to_image(frame, generated)
 
 
 def batch_of(
-    pipeline: FPDMPipeline, source: Tensor, drawings: Tensor, size: tuple[int, int], steps: int = STEPS
+    pipeline: FPDMPipeline, source: Tensor, pose_maps: Tensor, size: tuple[int, int], steps: int = STEPS
 ) -> Tensor:
-    """Images (B, 3, *size) for a source frame (H, W, 3) and pose drawings (B, h, w, 3), both uint8."""
-    unet, rows = pipeline.unet, len(drawings)
+    """Images (B, 3, *size) for a source frame (H, W, 3) and pose maps (B, h, w, 3), both uint8."""
+    unet, rows = pipeline.unet, len(pose_maps)
     sources = resize(source.expand(rows, -1, -1, -1), pipeline.config.source_size).to(pipeline.device)
-    drawings = drawings.to(pipeline.device)
+    pose_maps = pose_maps.to(pipeline.device)
     tokens = unet.source_tokens(source_hidden(pipeline.source_encoder, sources))
     fused = condition_embedding(
-        pipeline.config.embedding, pipeline.fusion, fusion_embedding(pipeline.fusion, sources), drawings
+        pipeline.config.embedding, pipeline.fusion, fusion_embedding(pipeline.fusion, sources), pose_maps
     )
-    features = unet.pose_features(to_drawings(resize(drawings, size)))
+    features = unet.pose_features(to_pose_maps(resize(pose_maps, size)))
     conditions = {
         "tokens": torch.cat([torch.zeros_like(tokens), tokens, tokens]),
         "features": torch.cat([torch.zeros_like(features), features, features]),

@@ -5,7 +5,7 @@
 Every clip is rendered from its first frame and all its poses, with the model's own defaults unless options say
 otherwise. Beside the model stand the first frame copied (what not moving scores), transported (moved to each pose,
 nothing generated) and the autoencoder alone (the ceiling of what is decoded with it). Writes the clips as folders of
-pictures, `quality.json` and a contact sheet of best, median and worst clips: source, then pose, reference and generated
+images, `quality.json` and a contact sheet of best, median and worst clips: source, then pose, reference and generated
 frame at four times. The table leaves out frame 0, the source; it is what `signgen evaluate OUTPUT/ROW REFERENCE --poses
 POSES --from 1` prints. `signgen benchmark` has the same rows, more metrics, a paper's table and a page to look at.
 """
@@ -47,13 +47,13 @@ def contact_sheet(result: Evaluation, corpus: Corpus, folder: Path) -> Image.Ima
 
 def _strip(clip: DrivenClip, folder: Path) -> np.ndarray:
     height, width = clip.first_frame.shape[:2]
-    pictures = [clip.first_frame]
+    images = [clip.first_frame]
     with open_video(folder / clip.clip.name) as generated:
         for part in SHOWN:
             index = round(part * (len(clip.poses) - 1))
             drawing = draw_pose(clip.poses.keypoints[index], height, width)
-            pictures += [drawing, clip.reference[index], generated[index]]
-    return np.concatenate(pictures, axis=1)
+            images += [drawing, clip.reference[index], generated[index]]
+    return np.concatenate(images, axis=1)
 
 
 def main() -> None:

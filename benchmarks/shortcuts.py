@@ -6,7 +6,7 @@ Every row renders the same clips with the same weights from their first frames; 
 scores. `published` is FPDM's procedure as published. The guided rows have the published guidance weights; they differ
 in solver, steps, precision, in which steps are guided and in how often deep features are computed. They say something
 of a model that samples in many steps: for a distilled student, such as `mini`, they are not what it was trained for.
-Speed is of rendering alone, without the pictures' files. Rows that are there already are kept, with their speed: delete
+Speed is of rendering alone, without the images' files. Rows that are there already are kept, with their speed: delete
 a folder to render it anew. Prints a table and writes shortcuts.json.
 """
 

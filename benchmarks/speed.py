@@ -83,10 +83,10 @@ def flops_per_frame(name: str, sampling: dict[str, Any], empty: FPDMPipeline, fr
     """What a row takes, a video's share included."""
     if name != "published":
         return pipeline_flops(empty, **sampling).of_video(frames) / frames
-    size = tuple(empty.config.picture_size)
+    size = tuple(empty.config.image_size)
     source = torch.empty((*size, 3), dtype=torch.uint8, device="meta")
-    drawings = source.expand(min(BATCH, frames), -1, -1, -1)
-    return count_flops(lambda: batch_of(empty, source, drawings, size, steps)) / len(drawings)
+    pose_maps = source.expand(min(BATCH, frames), -1, -1, -1)
+    return count_flops(lambda: batch_of(empty, source, pose_maps, size, steps)) / len(pose_maps)
 
 
 def seconds(rendering: Rendering, frames: int, device: torch.device) -> float:

@@ -57,10 +57,10 @@ def retrieve(fusion: ImagePoseFusion, corpus: Corpus, size: tuple[int, int], by_
         chosen = range(1, len(poses), STRIDE)
         with corpus.reader(index) as reader:
             frames = np.stack([resize_image(reader[frame], size) for frame in (0, *chosen)])
-        drawings = np.stack([draw_pose(poses.keypoints[frame], *size, poses.skeleton) for frame in chosen])
+        pose_maps = np.stack([draw_pose(poses.keypoints[frame], *size, poses.skeleton) for frame in chosen])
         embedded = fusion_embedding(fusion, torch.from_numpy(frames))
         sources = embedded[:1].expand(len(chosen), -1)
-        sought = sources if by_source else fusion(sources, fusion_embedding(fusion, torch.from_numpy(drawings)))
+        sought = sources if by_source else fusion(sources, fusion_embedding(fusion, torch.from_numpy(pose_maps)))
         ranks.update(sought, embedded[1:])
     return {name: float(value) for name, value in ranks.compute().items()}
 
@@ -115,7 +115,7 @@ class Ablations:
 
         def ranks() -> Result:
             fusion = load_component(ImagePoseFusion, model)
-            return retrieve(fusion, self.test, settings.sizes().picture_size, by_source=row == "a1")
+            return retrieve(fusion, self.test, settings.sizes().image_size, by_source=row == "a1")
 
         return by_main_process(ranks) | {"seed": settings.seed}
 

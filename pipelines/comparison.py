@@ -4,7 +4,7 @@
 
 Rows: FPDM's B6 and B3 (no fusion embedding), PCDMs' stage 2 alone, PCDMs' stages 2 and 3. `--steps` are those of B6;
 every row gets the arithmetic that they take, stages 2 and 3 half of it and half of the parameters each. The first
-stages, FPDM's fusion model and PCDMs' prior, are trained before and counted apart. One picture a pose; `--best-of N`
+stages, FPDM's fusion model and PCDMs' prior, are trained before and counted apart. One image a pose; `--best-of N`
 keeps, of N, the one most like the ground truth, and names itself in the result. What is done is not repeated.
 """
 
@@ -102,7 +102,7 @@ class Comparison:
         return "refine", [first, self.train("pcdm-refine", "refine", 0.5, *given)]
 
     def draw_pairs(self, pairs: Path) -> None:
-        """Those whose coarse pictures stage 3 is trained on."""
+        """Those whose coarse images stage 3 is trained on."""
         if not pairs.exists():
             corpus = open_corpus(self.arguments.corpora, "train")
             write_pairs(pairs, corpus, random_pairs(clip_lengths(corpus), self.arguments.pairs, SEED))
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--configs", type=Path, default=HOME / "configs" / "pcdm" / "small")
     parser.add_argument("--steps", type=int, default=200, help="of B6, which set every row's budget")
     parser.add_argument("--prior-share", type=float, default=0.25, help="of the budget, on top of it, for the prior")
-    parser.add_argument("--pairs", type=int, default=600, help="coarse pictures for stage 3")
+    parser.add_argument("--pairs", type=int, default=600, help="coarse images for stage 3")
     parser.add_argument("--split", default="dev")
     parser.add_argument("--clips", type=int, help="only so many test clips")
     parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=list(ROWS))

@@ -1,4 +1,4 @@
-"""FPDM on DeepFashion In-shop, from the pictures to the paper's table with our row.
+"""FPDM on DeepFashion In-shop, from the images to the paper's table with our row.
 
     python pipelines/deepfashion.py DEEPFASHION --work runs/fpdm/deepfashion \\
         --set fusion:pretrained_encoder=CLIP diffusion:pretrained_unet=SD diffusion:autoencoder=SD \\
@@ -6,7 +6,7 @@
 
 The published pairs, stage 1, stage 2 (with `--size 176x256` the fine-tuning at that size too), every test pair, scores,
 table: each step goes on where it was stopped and is not repeated. `--configs configs/tiny` runs the same on a few
-pictures in a minute or two.
+images in a minute or two.
 """
 
 import argparse
@@ -41,18 +41,18 @@ HOME = Path(__file__).resolve().parent.parent
 SEED, BLOCK, BATCH = 7, 100, 10
 Place = tuple[int, int]  # a clip and a frame in it
 METRICS = ("ssim", "ssim-51", "psnr", "lpips-alex", "fid")
-# The set of generated pictures against the test pairs' targets; that against the training pictures is not computed.
+# The set of generated images against the test pairs' targets; that against the training images is not computed.
 COLUMNS = {"fid_test": "fid", "lpips": "lpips-alex", "ssim": "ssim", "psnr": "psnr"}
 
 
 class TestPairs:
-    """The pairs of a split: source and target pictures uint8 (N, *size, 3) and the poses in both."""
+    """The pairs of a split: source and target images uint8 (N, *size, 3) and the poses in both."""
 
     def __init__(self, corpus: Corpus, size: tuple[int, int]) -> None:
         self.corpus, self.size = corpus, size
         self.packed: PackedPoses = pack_poses(corpus, size)
 
-    def pictures(self, places: Sequence[Place]) -> np.ndarray:
+    def images(self, places: Sequence[Place]) -> np.ndarray:
         frames = []
         for clip, frame in places:
             with self.corpus.reader(clip) as reader:
@@ -67,10 +67,10 @@ class TestPairs:
 def generate(
     pipeline: SignerPipeline, pairs: TestPairs, sources: Sequence[Place], targets: Sequence[Place], first: int
 ) -> np.ndarray:
-    """Pictures uint8 (N, H, W, 3) of the sources in the targets' poses; `first` is the number of the first pair."""
+    """Images uint8 (N, H, W, 3) of the sources in the targets' poses; `first` is the number of the first pair."""
     noise, generators = frame_noise(pipeline.noise_shape(pairs.size), SEED, range(first, first + len(sources)))
     images = pipeline.generate(
-        pipeline.encode_source(pairs.pictures(sources), pairs.poses(sources)),
+        pipeline.encode_source(pairs.images(sources), pairs.poses(sources)),
         pairs.poses(targets),
         noise.expand(len(sources), *noise.shape[1:]),
         size=pairs.size,
@@ -81,21 +81,21 @@ def generate(
 
 
 def render_pairs(model: Path, corpus: Corpus, triples: Sequence[Triple], work: Path, size: tuple[int, int]) -> None:
-    """Every block of pairs that is not there yet: generated pictures in `rendered`, targets in `reference`, both of
+    """Every block of pairs that is not there yet: generated images in `rendered`, targets in `reference`, both of
     `size` (height, width)."""
     pipeline = load_pipeline(model, "auto", torch.float32)
-    pairs, stored = TestPairs(corpus, tuple(pipeline.config.picture_size)), TestPairs(corpus, size)
+    pairs, stored = TestPairs(corpus, tuple(pipeline.config.image_size)), TestPairs(corpus, size)
     for start in range(0, len(triples), BLOCK):
         name = f"{start:06}"
         if (work / "rendered" / name).is_dir():
             continue
-        # The generated pictures are renamed last: where they are, their targets are.
+        # The generated images are renamed last: where they are, their targets are.
         with atomic_folder(work / "rendered" / name) as ours, atomic_folder(work / "reference" / name) as theirs:
             for first in range(start, min(start + BLOCK, len(triples)), BATCH):
                 batch = triples[first : min(first + BATCH, start + BLOCK)]
                 sources = [(triple.clip, triple.source) for triple in batch]
                 targets = [(triple.clip, triple.target) for triple in batch]
-                generated, references = generate(pipeline, pairs, sources, targets, first), stored.pictures(targets)
+                generated, references = generate(pipeline, pairs, sources, targets, first), stored.images(targets)
                 for number, (frame, target) in enumerate(zip(generated, references, strict=True), start=first):
                     Image.fromarray(resize_image(frame, size)).save(ours / f"{number:06}.png")
                     Image.fromarray(target).save(theirs / f"{number:06}.png")

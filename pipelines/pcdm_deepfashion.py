@@ -1,12 +1,12 @@
-"""PCDMs on DeepFashion In-shop, from the pictures to the paper's table with our row.
+"""PCDMs on DeepFashion In-shop, from the images to the paper's table with our row.
 
     python pipelines/pcdm_deepfashion.py DEEPFASHION --work runs/pcdm/deepfashion \\
         --set pcdm-prior:pretrained_prior=KANDINSKY pcdm-inpaint:autoencoder=SD pcdm-inpaint:pretrained_unet=SD \\
               pcdm-inpaint:pretrained_source_encoder=DINOV2 ...
 
-The published pairs, prior, inpainting, the coarse pictures of all pairs, refining, every test pair, scores, table: each
-step goes on where it was stopped and is not repeated. Pictures are made at 512x512, squashed, and scored at `--size`,
-one sample a pair. `--configs configs/tiny` runs the same on a few pictures in a minute or two.
+The published pairs, prior, inpainting, the coarse images of all pairs, refining, every test pair, scores, table: each
+step goes on where it was stopped and is not repeated. Images are made at 512x512, squashed, and scored at `--size`,
+one sample a pair. `--configs configs/tiny` runs the same on a few images in a minute or two.
 """
 
 import argparse

@@ -4,7 +4,7 @@
         --set pcdm-prior:pretrained_prior=KANDINSKY pcdm-inpaint:autoencoder=SD pcdm-inpaint:pretrained_unet=SD \\
               pcdm-inpaint:pretrained_source_encoder=DINOV2 ...
 
-Pairs, prior, inpainting, coarse pictures of all pairs, refining, every test clip from its first frame and its poses,
+Pairs, prior, inpainting, coarse images of all pairs, refining, every test clip from its first frame and its poses,
 scores, table: each step goes on where it was stopped and is not repeated. `--configs configs/tiny` runs the same on a
 small corpus in a minute or two.
 """

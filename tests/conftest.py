@@ -78,7 +78,7 @@ def tiny_from_source(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
     sizes = preset("tiny")
     return FPDMPipeline(
         **tiny_pipeline.components,
-        picture_size=sizes.picture_size,
+        image_size=sizes.image_size,
         source_size=sizes.source_size,
         sampling={"steps": 2, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "crop"},
         start="source",
@@ -106,7 +106,7 @@ def tiny_from_transport(tiny_pipeline: "FPDMPipeline") -> "FPDMPipeline":
     scheduler = DDIMScheduler.from_config(parts["scheduler"].config, prediction_type="sample")
     return FPDMPipeline(
         **parts | {"vae": vae, "unet": unet, "composition": composition, "scheduler": scheduler},
-        picture_size=sizes.picture_size,
+        image_size=sizes.image_size,
         source_size=sizes.source_size,
         sampling={"steps": 1, "solver": "ddim", "guidance_source": 1.0, "guidance_fusion": 1.0, "fit": "signer"},
         start="transport",

@@ -13,7 +13,7 @@ HEADER = "name|video|start|end|speaker|orth|translation"
 
 
 def make_keypoints(frames: int, seed: int) -> np.ndarray:
-    """Random points in the picture, one in ten missing; float16 (frames, 133, 3)."""
+    """Random points in the image, one in ten missing; float16 (frames, 133, 3)."""
     rng = np.random.default_rng(seed)
     keypoints = rng.uniform((4, 4, 0.4), (WIDTH - 4, HEIGHT - 4, 1), size=(frames, 133, 3))
     keypoints[rng.random((frames, 133)) < 0.1] = 0

@@ -41,8 +41,7 @@ SAID_WHEN_FULL = ("No space left on device", "PytorchStreamWriter failed writing
 NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENXIO)  # what cannot be the name of a file of data
 
 app = typer.Typer(
-    help="Sign-language video from a picture of a signer and a pose sequence.",
-    add_completion=False,
+    help="Sign-language video from an image of a signer and a pose sequence.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("render")(render.render)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def adapt(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip of the signer: a video, or its pictures.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A clip of the signer: a video, or its images.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL", help="The folder of the new model.")],
     poses: Annotated[
         Path | None, typer.Option(metavar="POSES", help="Pose file with the poses of VIDEO; else they are estimated.")
@@ -22,7 +22,7 @@ def adapt(
     pose_size: Annotated[
         str | None,
         typer.Option(
-            metavar="WIDTHxHEIGHT", help="The size of the picture that POSES are of; else what they say, or VIDEO's."
+            metavar="WIDTHxHEIGHT", help="The size of the image that POSES are of; else what they say, or VIDEO's."
         ),
     ] = None,
     person: Annotated[
@@ -46,9 +46,11 @@ def adapt(
 
     Stopped, the same command goes on where it was.
     """
+    from signgen.io.atomic_files import check_writable
     from signgen.poses.driving import driving_poses
     from signgen.video import open_video
 
+    check_writable(output, folder=True)
     kept = frame_range(frames)
     with open_video(video) as reader:
         sequence, _ = driving_poses(

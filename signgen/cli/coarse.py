@@ -1,4 +1,4 @@
-"""`signgen coarse`: the pictures that stage 3 of PCDMs is trained on."""
+"""`signgen coarse`: the images that stage 3 of PCDMs is trained on."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ def coarse(
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Make the coarse pictures that `signgen train pcdm-refine CONFIG` needs, of every training pair.
+    """Make the coarse images that `signgen train pcdm-refine CONFIG` needs, of every training pair.
 
     Stages 1 and 2 of the setting `inpaint` make them. What is there already is kept: it goes on where it was stopped.
     """
@@ -28,4 +28,4 @@ def coarse(
     settings = load_settings("pcdm-refine", config, overrides or [])
     assert isinstance(settings, RefineSettings)
     count = make_coarse(settings, progress=track)
-    report({"coarse": settings.coarse, "made": count}, as_json, f"{settings.coarse}: {count} pictures made")
+    report({"coarse": settings.coarse, "made": count}, as_json, f"{settings.coarse}: {count} images made")

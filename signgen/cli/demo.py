@@ -28,13 +28,13 @@ def demo(
     check_device(device)
     check_output(output, inputs=[])
     inputs = {"frame": EXAMPLE / "signer.png", "poses": EXAMPLE / "signer.npz"}
-    picture, poses = read_image(inputs["frame"]), read_poses(inputs["poses"])
+    image, poses = read_image(inputs["frame"]), read_poses(inputs["poses"])
 
     announce("Loading mini")
     from signgen.rendering.render_to_file import render_to_file
 
     result = render_to_file(
-        picture, poses, output, inputs=inputs, source_pose=poses[:1], progress=track, seed=seed, device=device
+        image, poses, output, inputs=inputs, source_pose=poses[:1], progress=track, seed=seed, device=device
     )
     text = f"{describe(result)}\nThe signer of {inputs['frame']} in the poses of {inputs['poses']}."
     report(result, as_json, text)

@@ -19,7 +19,7 @@ ARROW = {"higher": "↑", "lower": "↓", "nearer to 0": "→0", "": ""}
 
 def evaluate(
     generated: Annotated[
-        Path, typer.Argument(metavar="GENERATED", help="A video, a folder of pictures, or a tree of them.")
+        Path, typer.Argument(metavar="GENERATED", help="A video, a folder of images, or a tree of them.")
     ],
     reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="Likewise; trees are paired by name.")],
     poses: Annotated[

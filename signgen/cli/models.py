@@ -129,11 +129,11 @@ def convert(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="Of its pictures; else as CKPT or JSON says."),
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of its images; else as CKPT or JSON says."),
     ] = None,
     skeleton: Annotated[
         Literal["openpose-18", "coco-wholebody-133"],
-        typer.Option(help="Whose drawings the model was trained on; the published codes draw OpenPose's 18 points."),
+        typer.Option(help="Whose pose maps the model was trained on; the published codes draw OpenPose's 18 points."),
     ] = "openpose-18",
     autoencoder: Base = "",
     source_encoder: Base = "",
@@ -145,21 +145,23 @@ def convert(
     FPDM: one checkpoint, of either stage. PCDMs: those of all three stages, or of one. The checkpoints' tensors are
     read, none of their code is run.
     """
+    from signgen.io.atomic_files import check_writable
     from signgen.io.torch_checkpoint import read_checkpoint
     from signgen.systems.fpdm.conversion import convert_fpdm
     from signgen.systems.pcdm.conversion import base_parts, convert_pcdm
 
     if output.exists():
         raise UserError(f"{output} exists already: give another name")
+    check_writable(output, folder=True)
     wanted = parse_size(size)
-    pictures: dict[str, Any] = {"size": wanted and wanted[::-1], "skeleton": skeleton}
+    images: dict[str, Any] = {"size": wanted and wanted[::-1], "skeleton": skeleton}
     bases = {"autoencoder": autoencoder, "source_encoder": source_encoder, "image_encoder": image_encoder}
     if "module" in read_checkpoint(checkpoints[0]):
-        result = convert_pcdm(checkpoints, output, config, base_parts(bases), **pictures)
+        result = convert_pcdm(checkpoints, output, config, base_parts(bases), **images)
     elif len(checkpoints) > 1 or any(bases.values()):
         raise UserError(f"{checkpoints[0]} is no checkpoint of PCDMs: FPDM's is converted alone, it holds every part")
     else:
-        result = convert_fpdm(checkpoints[0], output, config, **pictures)
+        result = convert_fpdm(checkpoints[0], output, config, **images)
     dropped = f"; dropped: {', '.join(result.dropped)}" if result.dropped else ""
     copies = f", {result.duplicates} more are equal copies" if result.duplicates else ""
     report({"output": str(output), **asdict(result)}, as_json, f"{output}: {result.used} tensors{copies}{dropped}")

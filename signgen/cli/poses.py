@@ -22,7 +22,7 @@ Output = Annotated[
 Size = Annotated[
     str | None,
     typer.Option(
-        "--size", "--pose-size", metavar="WIDTHxHEIGHT", help="The picture's size, in place of what the file says."
+        "--size", "--pose-size", metavar="WIDTHxHEIGHT", help="The image's size, in place of what the file says."
     ),
 ]
 Person = Annotated[
@@ -35,16 +35,16 @@ Fps = Annotated[float | None, typer.Option(help="The frame rate, where the file 
 @app.command()
 def info(poses: Source, size: Size = None, as_json: Json = False) -> None:
     """Say what a pose file is: format, layout, frames, size, rate, and how much of each part was found."""
-    from signgen.poses.formats.detect import holds_pictures, list_sequences, read_raw, split_name
-    from signgen.poses.formats.drawn_poses import read_drawn_poses
+    from signgen.poses.formats.detect import holds_images, list_sequences, read_raw, split_name
+    from signgen.poses.formats.pose_maps import read_pose_maps
     from signgen.poses.formats.summary import summary
 
     file, name = split_name(poses)
-    if holds_pictures(file):
-        drawn = read_drawn_poses(file)
+    if holds_images(file):
+        drawn = read_pose_maps(file)
         drawn_result = {"path": poses, "format": "drawn poses", "frames": len(drawn), "size": drawn.size}
         return report(
-            drawn_result, as_json, f"{poses}: drawn poses, {_frames(len(drawn))} {_x(drawn.size)}, no key points"
+            drawn_result, as_json, f"{poses}: drawn poses, {_frames(len(drawn))} {_x(drawn.size)}, no keypoints"
         )
     names = [own for own in list_sequences(file) if own]
     if name is None and len(names) > 1:
@@ -52,7 +52,7 @@ def info(poses: Source, size: Size = None, as_json: Json = False) -> None:
         text = f"{poses}: {len(names)} sequences, one is selected by FILE::NAME\n" + "\n".join(shown)
         return report({"path": poses, "sequences": names}, as_json, text)
     result: dict[str, Any] = {"path": poses} | summary(read_raw(poses), parse_size(size))
-    dimensions = _x(result["size"]) if result["size"] else "of a picture whose size the file does not say"
+    dimensions = _x(result["size"]) if result["size"] else "of an image whose size the file does not say"
     rate = f"{result['fps']:g} fps" if result["fps"] else "at a rate that the file does not say"
     found = ", ".join(f"{part} {share:.0%}" for part, share in result["found"].items())
     text = f"{result['format']}, {result['layout']}, {_frames(result['frames'])} {dimensions}, {rate}{_noted(result)}"
@@ -89,7 +89,7 @@ def convert(
 
 @app.command()
 def extract(
-    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, or a folder of pictures.")],
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video, or a folder of images.")],
     output: Output,
     estimator: Annotated[Literal["mediapipe", "mmpose"], typer.Option(help="An optional package each.")] = "mediapipe",
     person: Annotated[
@@ -159,10 +159,10 @@ def draw(
     """Draw poses as a video, on black or over the video they belong to."""
     from signgen.poses import draw_poses
     from signgen.poses.drawing import overlaid
+    from signgen.rendering.output_file import check_output
     from signgen.video import VideoWriter, open_video
 
-    if output.suffix.lower() != ".mp4":
-        raise UserError(f"{output}: the output is an MP4; give a name that ends in .mp4")
+    check_output(output, [on])
     video = open_video(on) if on is not None else None
     sequence = _read(
         poses,
@@ -172,13 +172,13 @@ def draw(
         fps=fps or (video.fps if video else None),
     )
     width, height = video.size if video else sequence.size
-    drawings = draw_poses(sequence, height, width)
+    pose_maps = draw_poses(sequence, height, width)
     if video is not None:
         if len(video) != len(sequence):
             raise UserError(f"{on} has {len(video)} frames, but {poses} has {len(sequence)}")
-        drawings = (overlaid(frame, drawing) for frame, drawing in zip(video, drawings, strict=True))
+        pose_maps = (overlaid(frame, drawing) for frame, drawing in zip(video, pose_maps, strict=True))
     with VideoWriter(output, sequence.fps, (width, height), {"poses": Path(poses).name}) as writer:
-        for drawing in track(drawings, len(sequence), "Drawing"):
+        for drawing in track(pose_maps, len(sequence), "Drawing"):
             writer.write(drawing)
     report(
         {"output": str(output), "frames": len(sequence), "size": [width, height], "fps": sequence.fps},
@@ -210,7 +210,7 @@ def _noted(result: dict[str, Any]) -> str:
         places = ", ".join(f"{number} at {x:.3g},{y:.3g}" for number, (x, y) in enumerate(result["people_at"]))
         notes.append(f", {result['people']} people ({places})")
     if result["inside"] is not None and result["inside"] < MOST_INSIDE:
-        notes.append(f", {1 - result['inside']:.0%} of the points outside the picture ({result['where']})")
+        notes.append(f", {1 - result['inside']:.0%} of the points outside the image ({result['where']})")
     if result["empty_frames"]:
         notes.append(f", {result['empty_frames']} without anyone")
     return "".join(notes)

@@ -19,7 +19,7 @@ Device = Annotated[
 
 
 def render(
-    frame: Annotated[Path, typer.Argument(metavar="FRAME", help="A picture of the signer, or a video of them.")],
+    frame: Annotated[Path, typer.Argument(metavar="FRAME", help="An image of the signer, or a video of them.")],
     poses: Annotated[
         Path,
         typer.Argument(
@@ -78,7 +78,7 @@ def render(
         str | None,
         typer.Option(
             metavar="WIDTHxHEIGHT",
-            help="The size of the picture that POSES are of; else what they say, or FRAME's.",
+            help="The size of the image that POSES are of; else what they say, or FRAME's.",
             rich_help_panel=POSES,
         ),
     ] = None,
@@ -130,7 +130,7 @@ def render(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Keep what PCDMs' first stages make: embeddings, coarse pictures.",
+            help="Keep what PCDMs' first stages make: embeddings, coarse images.",
             rich_help_panel=QUALITY,
         ),
     ] = None,
@@ -222,10 +222,10 @@ def render(
     guided = frame_range(guidance_steps or ":", "--guidance-steps")
     check_device(device)
     check_output(output, inputs=[frame, poses, source_pose, side_by_side])
-    picture = signer_frame(frame)
+    image = signer_frame(frame)
     sequence, moments = driving_poses(
         poses,
-        picture,
+        image,
         track,
         frames=kept,
         fps=fps,
@@ -241,13 +241,13 @@ def render(
     announce(f"Loading {model}")
     import torch  # from here on it takes seconds: everything that can be wrong without it was looked at
 
-    from signgen.rendering.output_size import output_picture
+    from signgen.rendering.output_size import output_image
     from signgen.rendering.render_to_file import Driving, pipeline_class, render_to_file
 
-    own_pose = None
+    pose_in_frame = None
     if pipeline_class(folder).needs_source_pose(model_index(folder)):
-        own_pose = source_pose_of(
-            picture,
+        pose_in_frame = source_pose_of(
+            image,
             frame,
             poses,
             given=source_pose or align,
@@ -257,7 +257,7 @@ def render(
             device=device,
         )
     result = render_to_file(
-        output_picture(picture, largest),
+        output_image(image, largest),
         sequence,
         output,
         inputs={
@@ -270,7 +270,7 @@ def render(
             "person": person,
         },
         progress=track,
-        source_pose=own_pose,
+        source_pose=pose_in_frame,
         keep_stages=keep_stages,
         model=model,
         seed=seed,

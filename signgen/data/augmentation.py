@@ -21,12 +21,12 @@ HAND_POINTS = {COCO_WHOLEBODY: (slice(91, 112), slice(112, 133))}
 class Augmentation:
     """How often, and how strongly, a training sample is changed. The defaults change nothing.
 
-    FPDM as published: keypoint_jitter 1 (in a 375x550 picture), flip 0.5, source_low_resolution 0.5,
+    FPDM as published: keypoint_jitter 1 (in a 375x550 image), flip 0.5, source_low_resolution 0.5,
     self_pairs 0.05.
     """
 
     keypoint_jitter: float = 0.0
-    """Standard deviation of the noise on every present key point, pixels at training size."""
+    """Standard deviation of the noise on every present keypoint, pixels at training size."""
     flip: float = 0.0
     """Probability of mirroring the sample, left and right exchanged."""
     colour: float = 0.0
@@ -53,7 +53,7 @@ class Augmentation:
 
 
 def jitter_keypoints(keypoints: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    """Add normal noise of `deviation` pixels to (K, 3) key points. Missing points stay missing."""
+    """Add normal noise of `deviation` pixels to (K, 3) keypoints. Missing points stay missing."""
     noisy = keypoints.copy()
     noise = rng.standard_normal((len(keypoints), 2), dtype=np.float32) * np.float32(deviation)
     noisy[:, :2] += noise * (keypoints[:, 2:] > 0)
@@ -61,7 +61,7 @@ def jitter_keypoints(keypoints: np.ndarray, deviation: float, rng: np.random.Gen
 
 
 def drop_hands(keypoints: np.ndarray, probability: float, rng: np.random.Generator, skeleton: str) -> np.ndarray:
-    """(K, 3) key points, each hand's missing with that probability; skeletons without hands stay as they are."""
+    """(K, 3) keypoints, each hand's missing with that probability; skeletons without hands stay as they are."""
     kept = keypoints.copy()
     for hand, missing in zip(HAND_POINTS.get(skeleton, ()), rng.random(2) < probability, strict=False):
         if missing:
@@ -76,7 +76,7 @@ def pose_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def flip_keypoints(keypoints: np.ndarray, width: int, skeleton: str) -> np.ndarray:
-    """(K, 3) key points mirrored in a picture `width` pixels wide, left and right exchanged."""
+    """(K, 3) keypoints mirrored in an image `width` pixels wide, left and right exchanged."""
     flipped = keypoints[FLIP[skeleton]]
     flipped[:, 0] = np.where(flipped[:, 2] > 0, width - flipped[:, 0], flipped[:, 0])
     return flipped
@@ -111,5 +111,5 @@ def change_colours(frame: np.ndarray, transform: np.ndarray) -> np.ndarray:
 
 def drop_resolution(frame: np.ndarray) -> np.ndarray:
     """A uint8 (H, W, 3) frame reduced to half its size by area and enlarged again bicubically."""
-    picture = Image.fromarray(frame)
-    return np.asarray(picture.reduce(2).resize(picture.size, Image.Resampling.BICUBIC))
+    image = Image.fromarray(frame)
+    return np.asarray(image.reduce(2).resize(image.size, Image.Resampling.BICUBIC))

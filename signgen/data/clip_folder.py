@@ -1,4 +1,4 @@
-"""A plain folder of clips: videos or folders of pictures, with pose files of the same names.
+"""A plain folder of clips: videos or folders of images, with pose files of the same names.
 
 The pose files lie beside the clips or in their folder `poses`.
 """
@@ -23,7 +23,7 @@ def open_folder(root: Path, split: str | None) -> Corpus:
         raise UserError(f"{folder}: no such folder; give the split as the name of a folder inside {root}")
     entries = list(filter(_holds_frames, visible(folder)))
     if not entries:
-        raise UserError(f"{folder}: no clips here (videos, or folders of pictures)")
+        raise UserError(f"{folder}: no clips here (videos, or folders of images)")
     return Corpus(tuple(Clip(name=_clip_name(entry), frames=entry, poses=_pose_file(entry)) for entry in entries))
 
 

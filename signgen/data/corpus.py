@@ -26,7 +26,7 @@ class Clip:
 
     name: str
     frames: Path
-    """A video file or a folder of pictures."""
+    """A video file or a folder of images."""
     poses: Path | None = None
     """A pose file; None where the corpus has none for this clip."""
     pose_name: str | None = None
@@ -44,7 +44,7 @@ class Clip:
         return open_video(self.frames)
 
     def read_poses(self, open_file: Callable[[Path], Sequences] = list_sequences) -> PoseSequence:
-        """Reads the poses, in pixels of the picture that the file names, or else of `pose_size` or the frames.
+        """Reads the poses, in pixels of the image that the file names, or else of `pose_size` or the frames.
 
         `open_file` opens a pose file; see PoseFiles. Raises UserError if there are no poses or they cannot be
         read.

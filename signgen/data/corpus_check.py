@@ -37,7 +37,7 @@ def check_corpus(corpus: Corpus, decode: bool = True) -> list[Problem]:
 
     Files that are missing or cannot be read (with `decode`, every frame is decoded; without, only the first);
     numbers of frames that differ between frames, poses and the corpus's tables; frames of another size than
-    most clips have; poses without points or outside their picture.
+    most clips have; poses without points or outside their image.
     """
     files = PoseFiles(clip.poses for clip in corpus)
     findings = for_each_clip(lambda clip: _check_clip(corpus[clip], files, decode), len(corpus), "Checking clips")
@@ -99,7 +99,7 @@ def _pose_faults(poses: PoseSequence, reader: VideoReader) -> Iterator[str]:
         yield f"{empty} of {len(poses)} poses have no point at all"
     inside = np.all((poses.positions >= 0) & (poses.positions <= poses.size), axis=-1)
     if poses.present.any() and inside[poses.present].mean() < 0.5:
-        yield f"most points lie outside the {poses.size[0]}x{poses.size[1]} picture; are they in its pixels?"
+        yield f"most points lie outside the {poses.size[0]}x{poses.size[1]} image; are they in its pixels?"
 
 
 def _message(error: UserError, file: Path) -> str:

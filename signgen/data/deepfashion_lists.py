@@ -1,6 +1,6 @@
-"""DeepFashion In-shop's lists: names of pictures, and pairs of pictures.
+"""DeepFashion In-shop's lists: names of images, and pairs of images.
 
-The lists spell one picture in many ways (`fashionWOMENTees_Tanksid0000347017_3back.jpg`,
+The lists spell one image in many ways (`fashionWOMENTees_Tanksid0000347017_3back.jpg`,
 `fasionWOMENTeesTanks...`, `./img/WOMEN/Tees_Tanks/id_00003470/17_3_back.jpg`). Here it is always its path
 without folder and suffix, `WOMEN/Tees_Tanks/id_00003470/17_3_back`, called its key.
 """
@@ -24,29 +24,29 @@ PATH_NAME = re.compile(
 WORD_BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-class PicturePair(NamedTuple):
-    """Keys of two pictures of one person in one garment."""
+class ImagePair(NamedTuple):
+    """Keys of two images of one person in one garment."""
 
     source: str
     target: str
 
 
-def picture_key(name: str) -> str:
-    """The key of a picture, whichever way a list spells it. Raises UserError for anything else."""
+def image_key(name: str) -> str:
+    """The key of an image, whichever way a list spells it. Raises UserError for anything else."""
     if match := PATH_NAME.fullmatch(name):
         return match[1]
     if match := FLAT_NAME.fullmatch(name):
         gender, category, person, garment, number, view = match.groups()
         return f"{gender}/{WORD_BOUNDARY.sub('_', category)}/id_{person}/{garment}_{number}_{view}"
-    raise UserError(f"{name[:100]!r} is not the name of a DeepFashion picture")
+    raise UserError(f"{name[:100]!r} is not the name of a DeepFashion image")
 
 
-def read_picture_list(path: Path) -> list[str]:
-    """Keys of a `.lst` file, one picture a line. Raises UserError naming file and line."""
+def read_image_list(path: Path) -> list[str]:
+    """Keys of a `.lst` file, one image a line. Raises UserError naming file and line."""
     return [_key_at(path, number, line) for number, line in _lines(path)]
 
 
-def read_pairs(path: Path) -> list[PicturePair]:
+def read_pairs(path: Path) -> list[ImagePair]:
     """Pairs of a CSV (`from,to`) or of a JSON list of {"source_image", "target_image"}, by content.
 
     Raises UserError, naming the file and the line or entry.
@@ -63,7 +63,7 @@ def read_pairs(path: Path) -> list[PicturePair]:
     return [_pair(path, number, row) for number, row in rows[1:]]
 
 
-def _pairs_of_json(path: Path, text: str) -> list[PicturePair]:
+def _pairs_of_json(path: Path, text: str) -> list[ImagePair]:
     try:
         entries: list[Any] = parse_json(text)
     except UserError as error:
@@ -75,15 +75,15 @@ def _images(entry: Any) -> list[Any]:
     return [entry.get("source_image"), entry.get("target_image")] if isinstance(entry, dict) else []
 
 
-def _pair(path: Path, number: int, names: list[Any]) -> PicturePair:
+def _pair(path: Path, number: int, names: list[Any]) -> ImagePair:
     if len(names) != 2 or not all(isinstance(name, str) for name in names):
-        raise UserError(f"{path}: line or entry {number} is not a pair of pictures")
-    return PicturePair(*(_key_at(path, number, name) for name in names))
+        raise UserError(f"{path}: line or entry {number} is not a pair of images")
+    return ImagePair(*(_key_at(path, number, name) for name in names))
 
 
 def _key_at(path: Path, number: int, name: str) -> str:
     try:
-        return picture_key(name.strip())
+        return image_key(name.strip())
     except UserError as error:
         raise UserError(f"{path}: line or entry {number}: {error}") from error
 

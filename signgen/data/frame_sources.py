@@ -35,7 +35,7 @@ class DecodedFrames:
     def frames(self, clip: int, indices: Sequence[int]) -> list[np.ndarray]:
         """Frames of one clip, resized. Raises UserError if they are missing or not as many as its poses."""
         reader = self._reader(clip)
-        # one by one, since single pictures may differ in size; in order, since seeking back is slow
+        # one by one, since single images may differ in size; in order, since seeking back is slow
         found = {index: resize_image(reader[index], self.size) for index in sorted(set(indices))}
         return [found[index] for index in indices]
 

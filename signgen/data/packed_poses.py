@@ -29,12 +29,12 @@ class PackedPoses:
         return np.diff(self.offsets)
 
     def frame(self, clip: int, frame: int) -> np.ndarray:
-        """A copy of the key points of one frame, (K, 3)."""
+        """A copy of the keypoints of one frame, (K, 3)."""
         return self.keypoints[self.offsets[clip] + frame].numpy().copy()
 
 
 def pack_poses(corpus: Corpus, size: tuple[int, int]) -> PackedPoses:
-    """Reads the poses of every clip, scaled to pictures of `size` (height, width): 1.6 kB a frame.
+    """Reads the poses of every clip, scaled to images of `size` (height, width): 1.6 kB a frame.
 
     Raises UserError for an empty corpus, a clip without poses, and clips of different skeletons.
     """

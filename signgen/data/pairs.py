@@ -56,7 +56,7 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
     A sample is a dict of tensors: `source`, `target` and `pose`, the target's pose drawn, uint8 (H, W, 3);
     `keypoints`, the target's in pixels of (H, W), float32 (K, 3); `uniform` float32 (8,) in [0, 1), for
     timesteps and condition drops; `index` int64; and, given a `noise_shape`, standard normal `noise` float32. On
-    request also the source's pose, `source_pose` and `source_keypoints`; and from a folder `coarse` with a picture
+    request also the source's pose, `source_pose` and `source_keypoints`; and from a folder `coarse` with an image
     of each of the `triples` (`coarse_path`) `coarse`, augmented as the target is.
 
     `preload` decodes every frame once into memory that workers share; otherwise frames are decoded when drawn.
@@ -83,7 +83,7 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         if length < 1 or seed < 0 or min(size) < 1:
             raise UserError(f"length {length} and size {size} must be positive, seed {seed} not negative")
         if coarse is not None and (triples is None or (augmentation and augmentation.self_pairs)):
-            raise UserError("coarse pictures are of a list of pairs: set data.pairs, and no augmentation.self_pairs")
+            raise UserError("coarse images are of a list of pairs: set data.pairs, and no augmentation.self_pairs")
         self.size, self.length, self.seed = size, length, seed
         self.augmentation = augmentation or Augmentation()
         self.noise_shape = noise_shape
@@ -146,10 +146,10 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
     def _read_coarse(self, number: int) -> np.ndarray | None:
         if self.coarse is None:
             return None
-        picture = read_image(coarse_path(self.coarse, number))
-        if picture.shape[:2] != self.size:
+        image = read_image(coarse_path(self.coarse, number))
+        if image.shape[:2] != self.size:
             raise UserError(f"{coarse_path(self.coarse, number)} is not of the size {self.size[1]}x{self.size[0]}")
-        return picture
+        return image
 
     def _draw_views(self, triple: Triple, coarse: np.ndarray | None, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """The augmented source, target and pose map of one triple, and its coarse image if there is one."""
@@ -159,31 +159,31 @@ class PairDataset(Dataset[dict[str, torch.Tensor]]):
         if self_pair < options.self_pairs:
             source_index = target_index
         source, target = self.frames.frames(clip, [source_index, target_index])
-        pictures = {"source": source, "target": target} | ({} if coarse is None else {"coarse": coarse})
+        images = {"source": source, "target": target} | ({} if coarse is None else {"coarse": coarse})
         keypoints = {"keypoints": self.poses.frame(clip, target_index)}
         if self.source_pose:
             keypoints["source_keypoints"] = self.poses.frame(clip, source_index)
         if flip < options.flip:
-            pictures = {name: flip_frame(picture) for name, picture in pictures.items()}
+            images = {name: flip_frame(image) for name, image in images.items()}
             keypoints = {name: flip_keypoints(pose, width, self.poses.skeleton) for name, pose in keypoints.items()}
         if colour < options.colour:
             transform = colour_transform(options.colour_strength, rng)
-            pictures = {name: change_colours(picture, transform) for name, picture in pictures.items()}
+            images = {name: change_colours(image, transform) for name, image in images.items()}
         if low_resolution < options.source_low_resolution:
-            pictures["source"] = drop_resolution(pictures["source"])
+            images["source"] = drop_resolution(images["source"])
         if options.soft and rng.random() < options.soft:
-            pictures = {name: drop_resolution(picture) for name, picture in pictures.items()}
+            images = {name: drop_resolution(image) for name, image in images.items()}
         if options.missing_hand:
             probability, skeleton = options.missing_hand, self.poses.skeleton
             keypoints = {name: drop_hands(pose, probability, rng, skeleton) for name, pose in keypoints.items()}
         if options.keypoint_jitter:
             keypoints = {name: jitter_keypoints(pose, options.keypoint_jitter, rng) for name, pose in keypoints.items()}
-        drawings = {
+        pose_maps = {
             drawing: draw_pose(keypoints[name], height, width, self.poses.skeleton)
             for drawing, name in (("pose", "keypoints"), ("source_pose", "source_keypoints"))
             if name in keypoints
         }
-        return pictures | drawings | keypoints
+        return images | pose_maps | keypoints
 
 
 def coarse_path(folder: Path, number: int) -> Path:

@@ -19,7 +19,7 @@ SPLITS = {"train": 7096, "dev": 519, "test": 642}
 """The official splits and their numbers of clips."""
 
 FRAME_SIZE = (210, 260)
-"""(width, height) of the official frames; archives of key points refer to it, even beside resized videos."""
+"""(width, height) of the official frames; archives of keypoints refer to it, even beside resized videos."""
 HOMES = (".", "PHOENIX-2014-T", "PHOENIX-2014-T-release-v3/PHOENIX-2014-T")
 FRAME_PLACES = (
     "features/fullFrame-210x260px/{split}/{name}/1",
@@ -94,7 +94,7 @@ def _labels(home: Path, split: str) -> Path | None:
 
 
 def _archives(home: Path, split: str) -> Iterator[Path]:
-    """Files that hold the labels (compressed) or the key points (not compressed) of a whole split."""
+    """Files that hold the labels (compressed) or the keypoints (not compressed) of a whole split."""
     patterns = (f"*.{split}", f"{split}.npz", f"{split}.pkl", f"*.{split}.pkl", SHARED_KEYPOINTS)
     folders = [home / place for place in ARCHIVE_PLACES]
     found = (path for folder in folders for pattern in patterns for path in sorted(folder.glob(pattern)))

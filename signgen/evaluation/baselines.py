@@ -1,6 +1,6 @@
-"""The rows of a benchmark: ways to make a clip of its first frame and its poses, written as folders of pictures.
+"""The rows of a benchmark: ways to make a clip of its first frame and its poses, written as folders of images.
 
-Pictures, not videos: what is scored is the model's work, without a codec's.
+Images, not videos: what is scored is the model's work, without a codec's.
 
 A model stands between the first frame copied, what not moving scores, or warped, what moving it without a model scores,
 and the autoencoder alone, the ceiling of any model that decodes with it.
@@ -21,7 +21,7 @@ from signgen.io.atomic_files import atomic_folder, keep_settings
 from signgen.models.autoencoder import decode, encode
 from signgen.models.first_frame import FirstFrame
 from signgen.models.pixels import to_frames, to_images
-from signgen.rendering.framing import frame_picture, poses_on_picture
+from signgen.rendering.framing import frame_image, poses_on_image
 from signgen.rendering.generator import render
 from signgen.runtime.batch_size import BATCH_SIZE
 from signgen.runtime.progress import Progress, silent
@@ -38,7 +38,7 @@ def copied(clip: DrivenClip) -> Iterable[np.ndarray]:
 
 
 def warped(clip: DrivenClip) -> Iterator[np.ndarray]:
-    """The first frame, moved by its key points to where each pose has them."""
+    """The first frame, moved by its keypoints to where each pose has them."""
     first, *_ = keypoints = [with_limbs(points, clip.poses.skeleton) for points in clip.poses.keypoints]
     return (warp_by_points(clip.first_frame, first, points) for points in keypoints)
 
@@ -52,23 +52,23 @@ def transported(clip: DrivenClip) -> Iterator[np.ndarray]:
 
 
 def reconstructed(pipeline: SignerPipeline, fit: str | None = None) -> Row:
-    """The reference through the model's autoencoder and back: framed as the model's pictures are, and of their size.
+    """The reference through the model's autoencoder and back: framed as the model's images are, and of their size.
 
     What the model does not make, outside of a cropped window, is the first frame's here too.
     """
-    size = tuple(pipeline.config.picture_size)
+    size = tuple(pipeline.config.image_size)
 
     @torch.no_grad()
     def frames(clip: DrivenClip) -> Iterator[np.ndarray]:
         width, height = clip.reference.size
-        placed = poses_on_picture(clip.poses, width, height)
-        framing = frame_picture(clip.first_frame, placed, size, fit or pipeline.config.sampling.get("fit", "squash"))
+        placed = poses_on_image(clip.poses, width, height)
+        framing = frame_image(clip.first_frame, placed, size, fit or pipeline.config.sampling.get("fit", "squash"))
         for start in range(0, len(clip.reference), BATCH_SIZE):
             batch = clip.reference.frames(range(start, min(start + BATCH_SIZE, len(clip.reference))))
             seen = np.stack([framing.to_model(frame) for frame in batch])
             images = to_images(torch.from_numpy(seen)).to(pipeline.device, pipeline.vae.dtype)
             decoded = to_frames(decode(pipeline.vae, encode(pipeline.vae, images), *size)).cpu().numpy()
-            yield from (framing.to_picture(clip.first_frame, one) for one in decoded)
+            yield from (framing.to_image(clip.first_frame, one) for one in decoded)
 
     return frames
 

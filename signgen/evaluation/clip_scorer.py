@@ -89,7 +89,7 @@ class ClipScorer:
     """
 
     def __init__(self, names: Sequence[str], poses: bool, protocol: Protocol, device: str, files: MetricFiles) -> None:
-        """poses: whether key points will be given. Raises UserError for an unknown metric, and where none is left."""
+        """poses: whether keypoints will be given. Raises UserError for an unknown metric, and where none is left."""
         self.metrics, self.unavailable = make_metrics(names, poses, device, files)
         self.protocol, self.device = protocol, torch.device(device)
         self._recipe = (poses, protocol, device, files)

@@ -16,7 +16,7 @@ Poses = Path | str | Mapping[str, PoseSequence]
 
 @dataclass(frozen=True)
 class ClipPair:
-    """A generated clip and its reference: video files or folders of pictures."""
+    """A generated clip and its reference: video files or folders of images."""
 
     name: str
     generated: Path
@@ -52,7 +52,7 @@ def pair_clips(generated: Path, reference: Path) -> Pairing:
 
 
 def is_clip(path: Path) -> bool:
-    """A file, or a folder that holds pictures itself."""
+    """A file, or a folder that holds images itself."""
     return path.is_file() or (path.is_dir() and any(map(is_image, visible(path))))
 
 
@@ -71,7 +71,7 @@ def find_clips(root: Path) -> dict[str, Path]:
             raise UserError(f"{root}: {clips[name].name} and {path.name} are both called {name}; keep one of them")
         clips[name] = path
     if not clips:
-        raise UserError(f"{root}: there are no videos and no folders of pictures in it")
+        raise UserError(f"{root}: there are no videos and no folders of images in it")
     return clips
 
 

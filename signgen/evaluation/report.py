@@ -52,7 +52,7 @@ class Example:
 
     why: str
     clip: ClipScores
-    pictures: ShownClip
+    images: ShownClip
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def write_report(
 ) -> None:
     """Write the page.
 
-    pairing, poses: what was evaluated; the worst and the best clips are read again, for their pictures. Clips are
+    pairing, poses: what was evaluated; the worst and the best clips are read again, for their images. Clips are
     ranked by Hand SSIM where it was computed, else by SSIM, else by the first number of which better is known.
     comparison: a table to begin with.
     """

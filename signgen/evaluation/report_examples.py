@@ -16,7 +16,7 @@ from signgen.video import VideoReader, VideoWriter, open_video
 from signgen.video.image_arrays import png_bytes, resize_image
 
 MAX_FRAMES = 150  # six seconds at 25 frames a second: enough to see, and a bound on the page's size
-MAX_HEIGHT = 260  # pixels of a picture in the video
+MAX_HEIGHT = 260  # pixels of an image in the video
 HANDS = 8
 HEAT_LEVELS = 16  # a mean change of so many levels of 255 has the brightest colour
 # From nothing to much: black, violet, red, orange, pale yellow.
@@ -36,7 +36,7 @@ class Hand:
 
 @dataclass(frozen=True)
 class ShownClip:
-    """Pictures of a clip, as data URIs: the video's columns side by side, hands, mean change a pixel."""
+    """Images of a clip, as data URIs: the video's columns side by side, hands, mean change a pixel."""
 
     frames: int
     columns: list[str]
@@ -69,7 +69,7 @@ def show_clip(pair: ClipPair, poses: PoseSequence | None) -> ShownClip:
                 if poses and index in chosen:
                     hands += _hands(ours, theirs, poses.keypoints[index], index, chosen[index])
         video = data_uri(path.read_bytes(), "video/mp4")
-    return ShownClip(count, columns, video, hands, {side: png(mean.picture()) for side, mean in heat.items()})
+    return ShownClip(count, columns, video, hands, {side: png(mean.image()) for side, mean in heat.items()})
 
 
 class MeanChange:
@@ -88,7 +88,7 @@ class MeanChange:
             self._steps += 1
         self._before = now
 
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """uint8 (H, W, 3): the square root of the mean change, from 0 to that of `HEAT_LEVELS`, in colours."""
         assert self._before is not None  # a clip has a frame
         mean = np.broadcast_to(self._sum / max(1, self._steps), self._before.shape[:2])
@@ -97,9 +97,9 @@ class MeanChange:
         return np.stack([np.interp(position, steps, channel) for channel in HEAT_COLOURS.T], -1).astype(np.uint8)
 
 
-def png(picture: np.ndarray) -> str:
+def png(image: np.ndarray) -> str:
     """uint8 (H, W, 3) as the data URI of a PNG."""
-    return data_uri(png_bytes(picture), "image/png")
+    return data_uri(png_bytes(image), "image/png")
 
 
 def data_uri(content: bytes, kind: str) -> str:

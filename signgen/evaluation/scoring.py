@@ -47,7 +47,7 @@ def evaluate(
     """Score generated clips against reference clips.
 
     Args:
-        generated, reference: a video, a folder of pictures, or trees of these, paired by name.
+        generated, reference: a video, a folder of images, or trees of these, paired by name.
         poses: the reference's, in COCO-WholeBody points: a file, a folder of files, or a mapping from clip
             names. metrics: names out of `METRICS`. start: the first frame that counts; 1 leaves out the frame
             that was given as source. resize: bring generated frames to the reference's size; otherwise other

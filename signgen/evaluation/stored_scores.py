@@ -20,7 +20,7 @@ class StoredRows:
     """A file of JSON lines: what was computed and how, then a clip's scores a line.
 
     The file's name below `folder` follows from `settings`, what scores depend on beside the clips: scores made
-    otherwise are left alone. A clip counts as scored while its files (size and time of change) and its key points are
+    otherwise are left alone. A clip counts as scored while its files (size and time of change) and its keypoints are
     the same. Raises UserError where the file is damaged before its last line.
     """
 

@@ -1,4 +1,4 @@
-"""The first frame moved by its key points: what drives a picture without any training.
+"""The first frame moved by its keypoints: what drives an image without any training.
 
 Every pixel of the new frame looks up the old one at the place where the points around it come from: their displacements
 are averaged with Gaussian weights, so that the nearest decide. Far from all points nothing moves. What the first frame
@@ -13,7 +13,7 @@ from torch.nn import functional
 from signgen.poses.skeletons import COCO_WHOLEBODY, NAMES_18, NAMES_133
 
 # Chosen among a few values on six synthetic and three real clips, by SSIM and Hand SSIM.
-REACH = 0.02  # of the picture's width: standard deviation of a point's influence
+REACH = 0.02  # of the image's width: standard deviation of a point's influence
 STILL = 0.1  # weight of staying in place
 STRIDE = 4  # pixels between the places where displacements are computed; they are smooth
 # Between these ends, points are added: joints alone would let go of the middle of an arm.
@@ -37,8 +37,8 @@ def warp_by_points(frame: np.ndarray, source: np.ndarray, target: np.ndarray) ->
     before, after = (torch.from_numpy(points[shown, :2]).float() for points in (source, target))
     positions = _positions(height, width, 1) + _displacements(before - after, after, height, width)
     grid = (positions + 0.5) * torch.tensor([2 / width, 2 / height]) - 1
-    picture = torch.from_numpy(np.array(frame)).permute(2, 0, 1)[None].float()
-    moved = functional.grid_sample(picture, grid[None], padding_mode="border", align_corners=False)
+    image = torch.from_numpy(np.array(frame)).permute(2, 0, 1)[None].float()
+    moved = functional.grid_sample(image, grid[None], padding_mode="border", align_corners=False)
     return moved[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
 
 

@@ -24,7 +24,7 @@ from signgen.video.image_arrays import png_bytes
 
 @dataclass(frozen=True)
 class Rendered:
-    """A clip's media, one entry a file (a video, or pictures in order), and its scores. `error`: why there is none.
+    """A clip's media, one entry a file (a video, or images in order), and its scores. `error`: why there is none.
 
     sha256: of the frames, before they are encoded.
     """
@@ -53,7 +53,7 @@ class ClipRenderer:
         size = self.settings.batch_size or BATCH_SIZE
         options: dict[str, Any] = self.settings.rendering | {"seed": order.seed, "batch_size": size}
         try:
-            stream = render(self.pipeline, order.picture, order.poses, source_pose=order.source_pose, **options)
+            stream = render(self.pipeline, order.image, order.poses, source_pose=order.source_pose, **options)
             frames = np.stack(list(stream))
         except UserError as error:
             return Rendered(order.name, error=str(error))

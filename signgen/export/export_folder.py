@@ -65,7 +65,7 @@ class ExportFolder:
             return
         quality, reason = verdict(rendered.scores, self.settings.gate)
         dropped = quality == "bad" and self.settings.gate.action == "drop"
-        height, width = order.picture.shape[:2]
+        height, width = order.image.shape[:2]
         if not dropped:
             self._write_media(self.media(job.name), rendered.media)
             write_poses(order.poses, self.poses(job.name))
@@ -100,8 +100,8 @@ class ExportFolder:
                 temporary.write_bytes(media[0])
             return
         with atomic_folder(path) as folder:
-            for number, picture in enumerate(media, start=1):
-                (folder / f"images{number:04}.png").write_bytes(picture)
+            for number, image in enumerate(media, start=1):
+                (folder / f"images{number:04}.png").write_bytes(image)
 
     def _row_path(self, job: Job) -> Path:
         return self.root / "rows" / f"{job.name}.json"

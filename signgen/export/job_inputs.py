@@ -1,4 +1,4 @@
-"""From a job to an order: the signer's picture and the fitted poses, all that a worker needs beside the model."""
+"""From a job to an order: the signer's image and the fitted poses, all that a worker needs beside the model."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,15 +11,15 @@ from signgen.export.jobs import Job
 from signgen.export.motion import displace, retime
 from signgen.poses import PoseSequence, align
 
-SIGNERS_KEPT = 256  # pictures in memory: 164 kB each at 210x260
+SIGNERS_KEPT = 256  # images in memory: 164 kB each at 210x260
 
 
 @dataclass(frozen=True)
 class JobInputs:
-    """picture: uint8 (H, W, 3). poses: in its pixels. source_pose: the signer's own, one frame."""
+    """image: uint8 (H, W, 3). poses: in its pixels. source_pose: the signer's own, one frame."""
 
     name: str
-    picture: np.ndarray
+    image: np.ndarray
     poses: PoseSequence
     source_pose: PoseSequence
     seed: int
@@ -38,9 +38,9 @@ class JobInputsReader:
 
     def read(self, job: Job) -> JobInputs:
         """Raises UserError where a file cannot be read, or poses do not show both shoulders."""
-        picture, own_pose = self._signer(job.signer.clip)
-        poses = align(retime(self._poses(job.clip), job.motion, self._fps), own_pose, bones=True)
-        return JobInputs(job.name, picture, displace(poses, job.motion), own_pose, job.seed)
+        image, source_pose = self._signer(job.signer.clip)
+        poses = align(retime(self._poses(job.clip), job.motion, self._fps), source_pose, bones=True)
+        return JobInputs(job.name, image, displace(poses, job.motion), source_pose, job.seed)
 
     def _read_poses(self, clip: Clip) -> PoseSequence:
         return clip.read_poses(self._open)
@@ -49,6 +49,6 @@ class JobInputsReader:
         """First frame, and the pose in it in its pixels."""
         poses = clip.read_poses(self._open)[:1]
         with clip.open() as reader:
-            picture = next(iter(reader))
-        height, width, _ = picture.shape
-        return picture, poses.scaled_to((width, height))
+            image = next(iter(reader))
+        height, width, _ = image.shape
+        return image, poses.scaled_to((width, height))

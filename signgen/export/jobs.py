@@ -41,7 +41,7 @@ class Job:
             "source": self.clip.name,
             "source_speaker": self.clip.speaker,
             "speaker": self.signer.name,
-            "picture": self.signer.clip.name,
+            "image": self.signer.clip.name,
             "gloss": self.clip.gloss,
             "text": self.clip.text,
             "variation": self.variation.name,

@@ -99,7 +99,7 @@ class ExportSettings(RenderingSettings):
     fps: float | None = None
     """Frame rate of what is rendered, poses resampled; None: the poses' own."""
     media: str = "mp4"
-    """mp4, or frames: a folder of PNG pictures a clip."""
+    """mp4, or frames: a folder of PNG images a clip."""
     formats: list[str] = field(default_factory=lambda: ["phoenix", "huggingface"])
     """What is written about the clips: phoenix, huggingface, webdataset."""
     clips_per_shard: int = 500

@@ -23,7 +23,7 @@ SAMPLED_CLIPS, SAMPLED_FRAMES = 3, 24
 class Estimate:
     """clips: of the plan. done: of these, there already. unreadable: clips of the corpus without usable poses.
 
-    bytes: of the media, from sampled source frames in the size of the signers' pictures, encoded as the export would.
+    bytes: of the media, from sampled source frames in the size of the signers' images, encoded as the export would.
     """
 
     clips: int

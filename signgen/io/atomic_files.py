@@ -67,10 +67,15 @@ def atomic_folder(final: Path) -> Iterator[Path]:
         _flush(final.parent)
 
 
-def check_writable(final: Path) -> None:
-    """UserError where no file can be made under this name, for asking before the work is done; nothing is written."""
-    if final.is_dir():
+def check_writable(final: Path, *, folder: bool = False) -> None:
+    """UserError where no file, or folder, can be made under this name, for asking before the work is done.
+
+    Nothing is written.
+    """
+    if not folder and final.is_dir():
         raise UserError(f"{final} is a folder; give the name of a file")
+    if folder and final.exists() and not final.is_dir():
+        raise UserError(f"{final} is a file; give the name of a folder")
     above = next(folder for folder in final.absolute().parents if folder.exists())
     if not above.is_dir():
         raise UserError(f"cannot write {final}: {above} is not a folder")

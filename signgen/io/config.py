@@ -24,6 +24,10 @@ Config = TypeVar("Config")
 MAX_TEXT, MAX_VALUES = 100_000, 10_000  # characters and values of a file
 
 
+RENAMED = {"picture_size": "image_size", "pictures": "images"}
+"""Keys of older configurations -> their names now."""
+
+
 def load_config(cls: type[Config], path: Path | str | None = None, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration of type `cls`, a dataclass whose defaults are the defaults.
 
@@ -138,6 +142,8 @@ def _merge(cls: type, config: DictConfig, layer: DictConfig, where: str) -> Dict
         return cast(DictConfig, OmegaConf.merge(config, _listed(config, OmegaConf.to_container(layer))))
     except ConfigKeyError as error:
         key = str(error.full_key)
+        if (last := key.rsplit(".", 1)[-1]) in RENAMED:
+            raise UserError(f"{where}: the key {last!r} is called {RENAMED[last]!r} now") from error
         nearest = _nearest(cls, key)
         raise UserError(f"{where}: unknown key {key!r}; the nearest known key is {nearest!r}") from error
     except (OmegaConfBaseException, ValueError, TypeError) as error:
@@ -164,7 +170,9 @@ def _build(cls: type[Config], config: DictConfig, where: str) -> Config:
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"{where}: {key} must be a finite number, not {value}")
     try:
-        return cast(Config, OmegaConf.to_object(config))
+        built = OmegaConf.to_object(config)
+        OmegaConf.structured(built)  # which looks into lists as well: merging lets a mapping pass for a text
+        return cast(Config, built)
     except (UserError, OmegaConfBaseException, ValueError, TypeError) as error:  # from a __post_init__
         raise UserError(f"{where}: {_describe(error)}") from error
 

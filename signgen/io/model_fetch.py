@@ -14,7 +14,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from signgen.errors import UserError, one_line
-from signgen.io.atomic_files import MACHINE_ERRORS, atomic_folder
+from signgen.io.atomic_files import MACHINE_ERRORS, atomic_folder, check_writable
 from signgen.io.limits import budget
 from signgen.io.model_config import model_index
 from signgen.runtime.progress import Progress, silent
@@ -33,6 +33,7 @@ def fetch_model(source: str, output: Path, progress: Progress = silent) -> None:
     """
     if output.exists():
         raise UserError(f"{output} exists already: give another name")
+    check_writable(output, folder=True)
     try:
         scheme = urlsplit(source).scheme
     except ValueError as error:

@@ -1,6 +1,6 @@
 """Reads pickles from strangers. Nothing in them is run, and they cannot take more memory than their size allows.
 
-The field's key-point and label files are pickles, and unpickling runs whatever a file asks for. Here a file
+The field's keypoint and label files are pickles, and unpickling runs whatever a file asks for. Here a file
 may ask only for what data are made of: plain containers, numbers, numpy arrays of numbers and torch tensors.
 Arrays are rebuilt by code of this module, which checks their shape and size against their bytes; what is built is
 taken from the file's budget of memory, and data that repeat themselves without end are refused.
@@ -19,7 +19,7 @@ from signgen.errors import UserError
 from signgen.io.limits import Budget
 from signgen.io.pickled_data import ALLOWED, KEYS, Stateful, Storage, checked_keys
 
-INSTRUCTIONS = 2_000_000  # some seconds of reading
+INSTRUCTIONS = 1_000_000  # some seconds of reading
 DEPTH = 32
 NUMBER_BITS = 512
 REPEATED = 100_000  # values of a pickle beyond its bytes, because it may name one object in several places

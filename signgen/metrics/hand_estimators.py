@@ -1,4 +1,4 @@
-"""Finding the 21 points of a hand in a picture of it."""
+"""Finding the 21 points of a hand in an image of it."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +26,7 @@ class HandEstimator(Protocol):
     whole_frame: bool
     on_cpu: bool
 
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray) -> np.ndarray:
         """uint8 (H, W, 3), a patch or a frame -> all hands found in it, float (N, 21, 2): x, y in its pixels."""
 
 
@@ -47,11 +47,11 @@ class MediaPipeHands:
 
         self._hands = hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=0.1)
 
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
-        enlarged = resize_image(picture, (self._SIDE, self._SIDE))
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        enlarged = resize_image(image, (self._SIDE, self._SIDE))
         found = self._hands.process(enlarged).multi_hand_landmarks or []
         points = [[(point.x, point.y) for point in hand.landmark] for hand in found]
-        return np.array(points, float).reshape(-1, JOINTS, 2) * len(picture)
+        return np.array(points, float).reshape(-1, JOINTS, 2) * len(image)
 
 
 class WholeBodyHands:
@@ -68,8 +68,8 @@ class WholeBodyHands:
         self.name = f"{name}, whole frame, hands of a mean score of {self._THRESHOLD} and more"
         self._estimate = estimate
 
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
-        hands = self._estimate(picture)[LEFT_HAND.start : RIGHT_HAND.stop].reshape(2, JOINTS, 3)
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        hands = self._estimate(image)[LEFT_HAND.start : RIGHT_HAND.stop].reshape(2, JOINTS, 3)
         return hands[hands[..., 2].mean(1) >= self._THRESHOLD, :, :2]
 
 

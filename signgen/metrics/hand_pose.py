@@ -21,7 +21,7 @@ PARTS = {"wrist": slice(0, 1)} | {
     for finger, name in enumerate(("thumb", "index", "middle", "ring", "little"))
 }
 SINGLE_JOINTS = {name.replace("_", "-"): slice(joint, joint + 1) for joint, name in enumerate(HAND_NAMES) if joint}
-CONTEXT = 2.5  # times the patch of Hand SSIM: MediaPipe does not find a hand that fills the picture
+CONTEXT = 2.5  # times the patch of Hand SSIM: MediaPipe does not find a hand that fills the image
 
 
 def find_hands(frames: Tensor, keypoints: Tensor, estimator: HandEstimator) -> Tensor:

@@ -32,8 +32,8 @@ def warp_to_next(clips: Sequence[Tensor], guide: Tensor) -> tuple[list[Tensor], 
         per clip uint8 (F - 1, H, W, 3), to be compared with its frames 1 to F - 1; and bool (F - 1, H, W),
         true where the guide's pixel was visible before as well.
     """
-    pictures = guide.cpu().numpy()
-    flows = [backward_flow(before, after) for before, after in pairwise(pictures)]
+    images = guide.cpu().numpy()
+    flows = [backward_flow(before, after) for before, after in pairwise(images)]
     visible = np.array([seen for _, seen in flows], bool).reshape(-1, *guide.shape[1:3])
     warped = []
     for clip in clips:
@@ -67,8 +67,8 @@ def _positions(flow: np.ndarray) -> np.ndarray:
     return flow + np.stack([columns, rows], -1)
 
 
-def _sample(picture: np.ndarray, flow: np.ndarray) -> np.ndarray:
+def _sample(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     import cv2
 
     columns, rows = np.moveaxis(_positions(flow), -1, 0)
-    return np.asarray(cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))

@@ -15,7 +15,7 @@ from torch import Tensor
 from signgen.metrics.frame_metric import AveragedMetric, Quantity
 from signgen.poses.extraction import Estimate, mediapipe_estimator
 
-# Hips and what is below them are outside most sign-language pictures, where estimators guess.
+# Hips and what is below them are outside most sign-language images, where estimators guess.
 PARTS = {"body": slice(0, 11), "hands": slice(91, 133)}
 HOLISTIC = "MediaPipe Holistic 0.10.21"
 

@@ -32,7 +32,7 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
     Data range 255, mean over R, G, B and over the pixels whose window lies inside the frame; this is
     scikit-image's `structural_similarity` with `gaussian_weights=True, sigma=1.5,
     use_sample_covariance=False` or with `win_size=51`. The legacy windows take the span of the generated frame's values
-    as data range (at least 1), so that a pale picture is scored by another scale than its reference. Raises UserError
+    as data range (at least 1), so that a pale image is scored by another scale than its reference. Raises UserError
     where a frame is smaller than the window.
     """
     weights = window_weights(window).to(generated.device)
@@ -45,18 +45,18 @@ def ssim(generated: Tensor, reference: Tensor, window: Window = "gaussian") -> T
     return torch.cat(scores)
 
 
-def image_ssim(images: Tensor, goal: Tensor) -> Tensor:
+def image_ssim(images: Tensor, target: Tensor) -> Tensor:
     """SSIM of each image as a function to train by: float (B, 3, H, W) in [0, 1] twice -> float64 (B,), with gradients.
 
     It is what `ssim` gives for the same images as uint8 frames. Raises UserError as `ssim` does.
     """
     weights = window_weights("gaussian").to(images.device)
     check_window(images.shape[-2:], weights)
-    return _ssim(PEAK * images.float(), PEAK * goal.float(), weights, sample=False, peak=PEAK)
+    return _ssim(PEAK * images.float(), PEAK * target.float(), weights, sample=False, peak=PEAK)
 
 
 def check_window(size: Sequence[int], weights: Tensor) -> None:
-    """Raise UserError where a picture of size (height, width) is smaller than the window."""
+    """Raise UserError where an image of size (height, width) is smaller than the window."""
     height, width = size
     if min(height, width) < len(weights):
         raise UserError(f"SSIM needs frames of at least {len(weights)} px a side, these are {width}x{height}")

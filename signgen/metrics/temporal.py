@@ -1,6 +1,6 @@
 """Scores of how a clip changes from frame to frame: flicker, warping error, TCD, tLPIPS.
 
-A still picture is perfectly steady, so each value stands beside the reference's own: nearer to it is better.
+A still image is perfectly steady, so each value stands beside the reference's own: nearer to it is better.
 """
 
 import math
@@ -52,19 +52,19 @@ def background(keypoints: Tensor, height: int, width: int) -> Tensor:
 
     False everywhere in a frame without a pose: nothing is known to be background there.
     """
-    drawings = torch.stack([torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints])
-    away = away_from_pose(drawings.to(keypoints.device), BODY_MARGIN)
+    pose_maps = torch.stack([torch.from_numpy(draw_pose(points.cpu().numpy(), height, width)) for points in keypoints])
+    away = away_from_pose(pose_maps.to(keypoints.device), BODY_MARGIN)
     return away.repeat_interleave(BLOCK, 1).repeat_interleave(BLOCK, 2)[:, :height, :width]
 
 
-def away_from_pose(drawings: Tensor, margin: float) -> Tensor:
+def away_from_pose(pose_maps: Tensor, margin: float) -> Tensor:
     """Blocks of 4 x 4 pixels farther than `margin`, a share of the width, from what is drawn.
 
-    drawings: uint8 (B, H, W, 3). Returns bool (B, ceil(H / 4), ceil(W / 4)), nowhere true where nothing is drawn.
+    pose_maps: uint8 (B, H, W, 3). Returns bool (B, ceil(H / 4), ceil(W / 4)), nowhere true where nothing is drawn.
     """
-    drawn = (drawings.amax(-1) > 0).float()[:, None]
+    drawn = (pose_maps.amax(-1) > 0).float()[:, None]
     signer = functional.max_pool2d(drawn, BLOCK, ceil_mode=True)
-    reach = math.ceil(drawings.shape[2] * margin / BLOCK)
+    reach = math.ceil(pose_maps.shape[2] * margin / BLOCK)
     for rows, columns in ((reach, 0), (0, reach)):
         signer = functional.max_pool2d(signer, (2 * rows + 1, 2 * columns + 1), 1, (rows, columns))
     return ((signer == 0) & (drawn.amax((2, 3), keepdim=True) > 0))[:, 0]

@@ -1,4 +1,4 @@
-"""Pictures to latents and back, for any diffusers AutoencoderKL.
+"""Images to latents and back, for any diffusers AutoencoderKL.
 
 An autoencoder with 3 p^2 input channels works on p x p pixel blocks (pixel-unshuffle stem), which saves the
 convolutions at full resolution: `mini` uses p = 4, Stable Diffusion's has p = 1.
@@ -23,7 +23,7 @@ def downscale(vae: AutoencoderKL) -> int:
 
 
 def latent_size(vae: AutoencoderKL, height: int, width: int) -> tuple[int, int]:
-    """(height, width) of the latents of a picture: sizes are rounded up, `posterior` pads the picture."""
+    """(height, width) of the latents of an image: sizes are rounded up, `posterior` pads the image."""
     factor = downscale(vae)
     return -(-height // factor), -(-width // factor)
 

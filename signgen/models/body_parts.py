@@ -1,7 +1,7 @@
 """The parts of a signer's body: which places they cover, and how places move with them from one pose to another.
 
 A part is a bone and the pixels within its half width: upper arm, forearm, palm and fingers. Torso and head are parts as
-well. Key points are COCO-WholeBody's 133, (B, 133, 3), in pixels. Places are a grid's (3, N): x, y and 1.
+well. Keypoints are COCO-WholeBody's 133, (B, 133, 3), in pixels. Places are a grid's (3, N): x, y and 1.
 """
 
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Bones:
 
     @classmethod
     def of_arm(cls, points: Tensor, side: int, width: int) -> "Bones":
-        """Bones of an arm (0 left, 1 right) and its hand; width: of the picture, pixels."""
+        """Bones of an arm (0 left, 1 right) and its hand; width: of the image, pixels."""
         shoulder, elbow, wrist = ARMS[side]
         hand = [(HANDS[side] + start, HANDS[side] + end) for start, end in FINGERS]
         halves = [UPPER_ARM, FOREARM, *(PALM if start == 0 else FINGER for start, _ in FINGERS)]
@@ -81,7 +81,7 @@ def covered(squared: Tensor, there: Tensor) -> Tensor:
 
 
 def unit(points: Tensor, width: int) -> Tensor:
-    """Width of the shoulders (B, 1), pixels; a third of the picture's `width` where they are missing."""
+    """Width of the shoulders (B, 1), pixels; a third of the image's `width` where they are missing."""
     left, right = (points[:, index] for index in SHOULDERS)
     found = (left[:, 2] > 0) & (right[:, 2] > 0)
     apart = (left - right)[:, :2].norm(dim=-1)
@@ -89,7 +89,7 @@ def unit(points: Tensor, width: int) -> Tensor:
 
 
 def with_wrists(points: Tensor) -> Tensor:
-    """Key points whose wrists are the hands' where the body has none."""
+    """Keypoints whose wrists are the hands' where the body has none."""
     points = points.clone()
     for (_, _, wrist), hand in zip(ARMS, HANDS, strict=True):
         lacking = (points[:, wrist, 2:] == 0) & (points[:, hand, 2:] > 0)

@@ -1,6 +1,6 @@
-"""An autoencoder whose latents carry the picture's colours exactly.
+"""An autoencoder whose latents carry the image's colours exactly.
 
-Chroma is what a small autoencoder learns last: pictures unlike its training come out grey. Here three latent channels
+Chroma is what a small autoencoder learns last: images unlike its training come out grey. Here three latent channels
 are the colours themselves, averaged over a latent's pixels, and the decoder adds detail to these colours enlarged.
 """
 

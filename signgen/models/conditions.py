@@ -14,8 +14,8 @@ EMBEDDINGS = ("fusion", "source", "none")
 embedding (B4) or nothing (B1 to B3)."""
 
 
-def source_hidden(encoder: SourceEncoder, pictures: Tensor, statistics: Statistics | None = None) -> Tensor:
-    """Last hidden state (B, tokens, width) of source pictures (B, H, W, 3) uint8, of the size that the encoder reads.
+def source_hidden(encoder: SourceEncoder, images: Tensor, statistics: Statistics | None = None) -> Tensor:
+    """Last hidden state (B, tokens, width) of source images (B, H, W, 3) uint8, of the size that the encoder reads.
 
     All tokens are kept, the class token too (FPDM stage 2, PCDMs stage 2). statistics: of the pixels' channels, by
     default those that the encoder was trained with; PCDMs give DINOv2 those of CLIP.
@@ -23,29 +23,29 @@ def source_hidden(encoder: SourceEncoder, pictures: Tensor, statistics: Statisti
     is_clip = isinstance(encoder, CLIPVisionModel)
     if statistics is None:
         statistics = CLIP_STATISTICS if is_clip else IMAGENET_STATISTICS
-    pixels = encoder_pixels(pictures, (pictures.shape[1], pictures.shape[2]), statistics).to(encoder.dtype)
+    pixels = encoder_pixels(images, (images.shape[1], images.shape[2]), statistics).to(encoder.dtype)
     options = {"interpolate_pos_encoding": True} if is_clip else {}  # DINOv2 does so by itself
     return encoder(pixel_values=pixels, **options).last_hidden_state
 
 
 def fusion_embedding(fusion: ImagePoseFusion, frames: Tensor) -> Tensor:
-    """Embeddings (B, dim) of pictures or pose drawings (B, H, W, 3) uint8."""
-    return picture_embedding(fusion.encoder, frames)
+    """Embeddings (B, dim) of images or pose maps (B, H, W, 3) uint8."""
+    return image_embedding(fusion.encoder, frames)
 
 
-def picture_embedding(encoder: CLIPVisionModelWithProjection, frames: Tensor) -> Tensor:
-    """CLIP's embeddings (B, dim) of pictures (B, H, W, 3) uint8, squashed to the size that it reads."""
+def image_embedding(encoder: CLIPVisionModelWithProjection, frames: Tensor) -> Tensor:
+    """CLIP's embeddings (B, dim) of images (B, H, W, 3) uint8, squashed to the size that it reads."""
     side = encoder.config.image_size
     return encoder(pixel_values=encoder_pixels(frames, (side, side), CLIP_STATISTICS).to(encoder.dtype)).image_embeds
 
 
-def condition_embedding(kind: str, fusion: ImagePoseFusion, source: Tensor, drawings: Tensor) -> Tensor:
+def condition_embedding(kind: str, fusion: ImagePoseFusion, source: Tensor, pose_maps: Tensor) -> Tensor:
     """The embedding (B, dim) that is added to the time embedding. kind: one of EMBEDDINGS.
 
-    source: the source pictures' embeddings (B, dim). drawings: the poses' (B, H, W, 3) uint8.
+    source: the source images' embeddings (B, dim). pose_maps: the poses' (B, H, W, 3) uint8.
     """
     if kind == "fusion":
-        return fusion(source, fusion_embedding(fusion, drawings))
+        return fusion(source, fusion_embedding(fusion, pose_maps))
     # Of unit norm as the fusion embedding is, in whose place it stands.
     return F.normalize(source, dim=-1) if kind == "source" else torch.zeros_like(source)
 

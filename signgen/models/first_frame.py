@@ -31,13 +31,13 @@ class FirstFrame:
 
     @classmethod
     def of(cls, image: Tensor, keypoints: Tensor, pose_map: Tensor) -> "FirstFrame":
-        """images (B, 3, H, W), their key points (B, 133, 3) and pose maps (B, 3, H, W)."""
+        """images (B, 3, H, W), their keypoints (B, 133, 3) and pose maps (B, 3, H, W)."""
         size = (image.shape[-2], image.shape[-1])
         covered = cover(keypoints, size)
         return cls(image, background(image, covered), covered, keypoints, pose_map)
 
     def moved_to(self, keypoints: Tensor) -> "MovedFrame":
-        """The frame transported to target key points (B, 133, 3)."""
+        """The frame transported to target keypoints (B, 133, 3)."""
         size = (self.image.shape[-2], self.image.shape[-1])
         moved = transport(self.keypoints, keypoints, size, self.covered)
         parts = layers(self.image, self.behind, moved, size)

@@ -42,7 +42,7 @@ class Combiner(nn.Module):
 
 
 class ImagePoseFusion(ModelMixin, ConfigMixin):
-    """One CLIP vision tower, shared by images and pose drawings, and a Combiner.
+    """One CLIP vision tower, shared by images and pose maps, and a Combiner.
 
     clip: configuration of transformers' CLIPVisionModelWithProjection.
     """
@@ -58,5 +58,5 @@ class ImagePoseFusion(ModelMixin, ConfigMixin):
         return self.encoder.config.projection_dim
 
     def forward(self, source: Tensor, pose: Tensor) -> Tensor:
-        """Embeddings of the source image and of the target's pose drawing (B, dim) -> fusion embedding (B, dim)."""
+        """Embeddings of the source image and of the target's pose map (B, dim) -> fusion embedding (B, dim)."""
         return self.combiner(source, pose)

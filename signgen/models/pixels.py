@@ -36,8 +36,8 @@ def to_frames(images: Tensor) -> Tensor:
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).movedim(1, -1)
 
 
-def to_drawings(frames: Tensor) -> Tensor:
-    """uint8 pose drawings (B, H, W, 3) -> float (B, 3, H, W) in [0, 1], as the pose encoder reads them."""
+def to_pose_maps(frames: Tensor) -> Tensor:
+    """uint8 pose maps (B, H, W, 3) -> float (B, 3, H, W) in [0, 1], as the pose encoder reads them."""
     return frames.movedim(-1, 1).float() / 255
 
 
@@ -47,4 +47,4 @@ def encoder_pixels(frames: Tensor, size: tuple[int, int], statistics: Statistics
     The whole frame is squashed, source and drawing alike: the published code crops one and squashes the other.
     """
     mean, std = (torch.tensor(values, device=frames.device).view(1, 3, 1, 1) for values in statistics)
-    return (to_drawings(resize(frames, size)) - mean) / std
+    return (to_pose_maps(resize(frames, size)) - mean) / std

@@ -1,4 +1,4 @@
-"""The prior of PCDMs (stage 1): source embedding and both poses -> the target picture's embedding, by diffusion."""
+"""The prior of PCDMs (stage 1): source embedding and both poses -> the target image's embedding, by diffusion."""
 
 from functools import partial
 
@@ -25,8 +25,8 @@ def _pose_encoder(hidden: int, dim: int, width: int) -> nn.Sequential:
 class PosePrior(ModelMixin, ConfigMixin):
     """A transformer over six tokens: both poses, the source's embedding, time, the noisy target embedding, a query.
 
-    embedding_dim: width of the picture embeddings. heads x head_width: width of the transformer. pose_hidden, pose_dim:
-    widths inside the two pose encoders. embedding_mean, embedding_std: of the pictures' embeddings; diffusion works on
+    embedding_dim: width of the image embeddings. heads x head_width: width of the transformer. pose_hidden, pose_dim:
+    widths inside the two pose encoders. embedding_mean, embedding_std: of the images' embeddings; diffusion works on
     target embeddings normalised by them (the source's is read as it is, as published). No token is hidden from another.
     """
 
@@ -64,7 +64,7 @@ class PosePrior(ModelMixin, ConfigMixin):
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
     def normalised(self, embeddings: Tensor) -> Tensor:
-        """Picture embeddings (B, D) -> what diffusion works on."""
+        """Image embeddings (B, D) -> what diffusion works on."""
         return (embeddings - self.config.embedding_mean) / self.config.embedding_std
 
     def restored(self, normalised: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class PosePrior(ModelMixin, ConfigMixin):
     def forward(self, noisy: Tensor, timesteps: Tensor, source: Tensor, pose_tokens: Tensor) -> Tensor:
         """Predict the target's normalised embedding (B, D) from a noisy one (B, D).
 
-        timesteps: (B,) or scalar. source: the source picture's embedding (B, D). pose_tokens: of `pose_tokens`.
+        timesteps: (B,) or scalar. source: the source image's embedding (B, D). pose_tokens: of `pose_tokens`.
         """
         return self.transformer(
             noisy.to(self.dtype), timesteps, source.to(self.dtype), pose_tokens

@@ -20,13 +20,13 @@ System = TypeVar("System", bound="Sizes")
 class Sizes:
     """Configurations of the parts that both systems have.
 
-    picture_size, source_size: (height, width) of the pictures and of what the source encoder reads.
+    image_size, source_size: (height, width) of the images and of what the source encoder reads.
     source_kind: key of SOURCE_ENCODERS that `source_encoder` configures.
     colour_latents: whether three latent channels are the colours themselves (`ColourAutoencoder`).
     sampling: what the pipeline does where the caller does not say (steps, solver, guidance weights, framing).
     """
 
-    picture_size: tuple[int, int]
+    image_size: tuple[int, int]
     source_size: tuple[int, int]
     autoencoder: dict[str, Any]
     source_encoder: dict[str, Any]

@@ -31,7 +31,7 @@ def _filled(sums: Tensor, weights: Tensor) -> Tensor:
 
 
 def skin(images: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """The median colour (B, 3, 1, 1) of nose and cheeks, of images (B, 3, H, W) with key points (B, 133, 3) in
+    """The median colour (B, 3, 1, 1) of nose and cheeks, of images (B, 3, H, W) with keypoints (B, 133, 3) in
     their pixels; and whether there is a face (B, 1, 1, 1), 1 or 0."""
     height, width = images.shape[-2:]
     face = points[:, FACE]

@@ -47,7 +47,7 @@ class Transport:
 def transport(
     source: Tensor, target: Tensor, size: tuple[int, int], own: Tensor | None = None, stride: int = STRIDE
 ) -> Transport:
-    """Transport from source to target key points (B, 133, 3), in pixels of images of `size` (height, width).
+    """Transport from source to target keypoints (B, 133, 3), in pixels of images of `size` (height, width).
 
     The source may have a single row. own: its `cover`, if it is at hand.
     """
@@ -83,7 +83,7 @@ def transport(
 
 
 def cover(points: Tensor, size: tuple[int, int], stride: int = STRIDE) -> Tensor:
-    """Where the arms in their sleeves and the head with its hair are, (B, 2, h, w) in [0, 1], of key points (B, 133, 3)
+    """Where the arms in their sleeves and the head with its hair are, (B, 2, h, w) in [0, 1], of keypoints (B, 133, 3)
     in pixels of images of `size` (height, width)."""
     points = with_wrists(points.float())
     places = _grid(*size, stride, points.device)
@@ -111,7 +111,7 @@ def _grid(height: int, width: int, stride: int, device: torch.device) -> Tensor:
 
 
 def enlarged(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (B, C, h, w) on a grid over the whole picture -> (B, C, *size), bilinear."""
+    """Maps (B, C, h, w) on a grid over the whole image -> (B, C, *size), bilinear."""
     return values if values.shape[-2:] == size else F.interpolate(values, size, mode="bilinear", align_corners=True)
 
 

@@ -27,10 +27,10 @@ class DeepFeatures:
 
 
 class ConditionalUNet(ModelMixin, ConfigMixin):
-    """Denoises latents given pose features, source tokens and an embedding of the picture to be.
+    """Denoises latents given pose features, source tokens and an embedding of the image to be.
 
     unet_config: configuration of diffusers' UNet2DConditionModel; input channels beyond the output's are for what is
-    known of the picture. source_dim: width of the source encoder's tokens. fusion_dim: width of the embedding that is
+    known of the image. source_dim: width of the source encoder's tokens. fusion_dim: width of the embedding that is
     added to the time embedding (FPDM's fusion embedding, PCDMs' global one); None: there is none. fusion_embed_type:
     its projection, "mlp" (FPDM) or "projection" (PCDMs), in diffusers' terms for class embeddings. source_hidden,
     fusion_hidden: widths of the projections' hidden layers (768 as published). pose_channels: the pose encoder's
@@ -100,17 +100,17 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
 
     @property
     def known_channels(self) -> int:
-        """Channels of what it is told of the picture, behind the latents."""
+        """Channels of what it is told of the image, behind the latents."""
         return self.unet.config.in_channels // self.config.patch**2 - self.latent_channels
 
-    def pose_features(self, drawings: Tensor) -> Tensor:
-        """Pose drawings (B, 3, H, W) -> features (B, C, h, w), one per position; edges are padded with zeros.
+    def pose_features(self, pose_maps: Tensor) -> Tensor:
+        """Pose maps (B, 3, H, W) -> features (B, C, h, w), one per position; edges are padded with zeros.
 
-        FPDM's drawings are in [0, 1], PCDMs' in [-1, 1].
+        FPDM's pose maps are in [0, 1], PCDMs' in [-1, 1].
         """
         factor = 2 ** (len(self.config.pose_channels) - 1)
-        height, width = drawings.shape[-2:]
-        padded = F.pad(drawings, (0, -width % factor, 0, -height % factor))
+        height, width = pose_maps.shape[-2:]
+        padded = F.pad(pose_maps, (0, -width % factor, 0, -height % factor))
         return self.pose_encoder(padded.to(self.dtype))
 
     def source_tokens(self, hidden: Tensor) -> Tensor:
@@ -132,7 +132,7 @@ class ConditionalUNet(ModelMixin, ConfigMixin):
     ) -> Tensor:
         """Predict noise or velocity (as the scheduler's prediction type says) for latents (B, C, h, w).
 
-        Behind the latents' own channels come those of what is known of the picture. timesteps: (B,) or scalar.
+        Behind the latents' own channels come those of what is known of the image. timesteps: (B,) or scalar.
         pose_features: (B, width, h, w), zero where dropped. fusion: (B, fusion_dim), zero where dropped: it is dropped
         before its projection, so the projection of zero still reaches the time embedding. deep: where it is empty it is
         filled; where not, only the blocks of the first level are run, on top of what it holds.

@@ -23,7 +23,7 @@ def align(poses: PoseSequence, reference: PoseSequence, bones: bool = False) -> 
     """Move and scale `poses` onto the signer whose pose is the first frame of `reference`.
 
     Shoulder width and neck of the median frame become the reference's; with `bones`, so do the lengths of head and
-    arms, as far as the reference shows them. The result is in pixels of the reference's picture.
+    arms, as far as the reference shows them. The result is in pixels of the reference's image.
 
     Raises UserError where shoulders are missing, or the skeletons differ.
     """

@@ -7,13 +7,13 @@ import numpy as np
 from signgen.errors import warn
 
 PIXELS, UNIT, CENTRED, SHOULDERS = "pixels", "0..1", "-1..1", "shoulders"
-# A signer is taller than this in pixels, and lower in parts of the picture or in shoulder widths, legs included.
+# A signer is taller than this in pixels, and lower in parts of the image or in shoulder widths, legs included.
 LARGEST_PART = 4.5
-# Of poses in -1..1, the points left of the middle or above it are negative; in 0..1, those outside the picture.
+# Of poses in -1..1, the points left of the middle or above it are negative; in 0..1, those outside the image.
 NEGATIVE_SHARE = 0.1
 # pose-format's `normalize` puts the mean middle of the shoulders at 0, 0 and their mean distance, in space, to 1.
 SHOULDER_MIDDLE, SHOULDER_WIDTH = 0.01, (0.6, 1.05)
-# Where a body that is known in shoulder widths alone is put: parts of the picture's shorter side, width and height.
+# Where a body that is known in shoulder widths alone is put: parts of the image's shorter side, width and height.
 PLACED_WIDTH, PLACED_MIDDLE = 0.35, (0.5, 0.5)
 
 
@@ -29,7 +29,7 @@ def coordinates(points: np.ndarray, names: Sequence[str]) -> str:
 
 
 def to_pixels(points: np.ndarray, kind: str, size: tuple[int, int]) -> np.ndarray:
-    """(..., 3) points of a `kind` in pixels of a picture of `size` (width, height); a warning says what was done."""
+    """(..., 3) points of a `kind` in pixels of an image of `size` (width, height); a warning says what was done."""
     if kind == PIXELS:
         return points
     scale, shift, what = np.array(size, float), np.zeros(2), f"scaled to {size[0]}x{size[1]}"

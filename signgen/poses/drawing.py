@@ -1,10 +1,10 @@
-"""Pose pictures: what the models see of a pose.
+"""Pose images: what the models see of a pose.
 
-All sizes are proportional to the picture's height, so that training and rendering at any size draw alike.
+All sizes are proportional to the image's height, so that training and rendering at any size draw alike.
 Lines are anti-aliased: at 210x260 a hand is 25 pixels wide, and whole pixels would swallow its fingers.
 
-Only points inside the picture are drawn. Some estimators guess where the hips below it are, others do not;
-drawn as lines that leave the picture, the guesses would make one pose look different to the model.
+Only points inside the image are drawn. Some estimators guess where the hips below it are, others do not;
+drawn as lines that leave the image, the guesses would make one pose look different to the model.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 import aggdraw
 import numpy as np
 
-from signgen.poses.formats.drawn_poses import DrawnPoses
+from signgen.poses.formats.pose_maps import PoseMaps
 from signgen.poses.openpose_drawing import HALF_WIDTH, draw_openpose_18
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.skeletons import CHAINS_133, COCO_WHOLEBODY, LEFT_SHOULDER, OPENPOSE_18, RIGHT_SHOULDER, Chain
 
 # HRNet scores blurred but rightly placed fingers at 0.2 to 0.4, and points it merely guesses below that.
 MIN_SCORE = 0.2
-# Line widths are given for a picture of this height (Phoenix-2014T's frames).
+# Line widths are given for an image of this height (Phoenix-2014T's frames).
 REFERENCE_HEIGHT = 260
 
 
@@ -27,9 +27,9 @@ def draw_pose(keypoints: np.ndarray, height: int, width: int, skeleton: str = CO
     """Draw one pose on black.
 
     Args:
-        keypoints: (K, 3) x, y in pixels of the picture and score. 0, 0 is the picture's top left corner; the
+        keypoints: (K, 3) x, y in pixels of the image and score. 0, 0 is the image's top left corner; the
             first pixel's centre is at 0.5, 0.5.
-        height, width: size of the picture.
+        height, width: size of the image.
         skeleton: "coco-wholebody-133", drawn in signgen's style, or "openpose-18", drawn in FPDM's.
 
     Returns:
@@ -42,17 +42,17 @@ def draw_pose(keypoints: np.ndarray, height: int, width: int, skeleton: str = CO
     return _draw_133(keypoints, height, width)
 
 
-def draw_poses(poses: PoseSequence | DrawnPoses, height: int, width: int) -> Iterator[np.ndarray]:
+def draw_poses(poses: PoseSequence | PoseMaps, height: int, width: int) -> Iterator[np.ndarray]:
     """Each frame of `poses` scaled to (height, width) and drawn, or as it is drawn: uint8 (height, width, 3)."""
-    if isinstance(poses, DrawnPoses):
-        yield from poses.pictures(height, width)
+    if isinstance(poses, PoseMaps):
+        yield from poses.images(height, width)
         return
     for keypoints in poses.scaled_to((width, height)).keypoints:
         yield draw_pose(keypoints, height, width, poses.skeleton)
 
 
 def overlaid(frame: np.ndarray, drawing: np.ndarray) -> np.ndarray:
-    """The drawing over the frame, as opaque as it is bright: uint8 (H, W, 3) each."""
+    """The pose map over the frame, as opaque as it is bright: uint8 (H, W, 3) each."""
     opacity = drawing.max(-1, keepdims=True) / 255
     return (frame * (1 - opacity) + drawing * opacity).astype(np.uint8)
 
@@ -70,7 +70,7 @@ def _draw_133(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _drawn(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """bool (K,): the points that score high enough and lie in the picture."""
+    """bool (K,): the points that score high enough and lie in the image."""
     inside = ((points[:, :2] >= 0) & (points[:, :2] <= (width, height))).all(1)
     return inside & (points[:, 2] >= MIN_SCORE)
 

@@ -1,4 +1,4 @@
-"""The poses that drive a rendering: read or taken from a video, steadied, and fitted to the signer's picture."""
+"""The poses that drive a rendering: read or taken from a video, steadied, and fitted to the signer's image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ from signgen.poses.alignment import align
 from signgen.poses.extraction import (
     ESTIMATORS,
     MissingEstimator,
-    estimate_picture,
+    estimate_image,
     extract_poses,
     parse_box,
 )
-from signgen.poses.formats.detect import holds_pictures, holds_poses, holds_video, read_poses
-from signgen.poses.formats.drawn_poses import holds_drawings
+from signgen.poses.formats.detect import holds_images, holds_poses, holds_video, read_poses
+from signgen.poses.formats.pose_maps import holds_pose_maps
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.smoothing import SMOOTHERS, fill_gaps
 from signgen.poses.visibility import check_visible, with_bodies
@@ -44,7 +44,7 @@ class Moments:
 
 def driving_poses(
     path: Path,
-    picture: np.ndarray,
+    image: np.ndarray,
     progress: Progress,
     *,
     frames: slice = slice(None),
@@ -56,18 +56,18 @@ def driving_poses(
     person: str | None = None,
     device: str = "cpu",
 ) -> tuple[PoseSequence, Moments]:
-    """The poses of a pose file or a video (or a folder of its frames), ready to drive the signer of `picture`.
+    """The poses of a pose file or a video (or a folder of its frames), ready to drive the signer of `image`.
 
     Also returns which moments of the file they are.
 
-    picture: uint8 (H, W, 3). frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short
-    gaps are filled first. align_to: a pose file whose first frame is the pose in `picture`, or `ESTIMATE` to estimate
-    it. estimator: of poses in videos and pictures, on `device` where it can choose. pose_size: (width, height) of the
-    picture that a pose file is of, whatever it says; without either, that of `picture`. person: which of several
+    image: uint8 (H, W, 3). frames: which of them. fps: their new rate, resampled. smooth: a smoother's name; short
+    gaps are filled first. align_to: a pose file whose first frame is the pose in `image`, or `ESTIMATE` to estimate
+    it. estimator: of poses in videos and images, on `device` where it can choose. pose_size: (width, height) of the
+    image that a pose file is of, whatever it says; without either, that of `image`. person: which of several
     (`signgen.poses.people.choose`); for a video, the box X,Y,WIDTH,HEIGHT to look into. Raises UserError for anything
     that cannot be read, found or fitted.
     """
-    size = (picture.shape[1], picture.shape[0])
+    size = (image.shape[1], image.shape[0])
     estimated = is_estimated(path)
     if estimated:
         box = None if person is None else parse_box(person)
@@ -85,7 +85,7 @@ def driving_poses(
     if smooth is not None:
         poses = SMOOTHERS[smooth](fill_gaps(poses))
     if align_to is not None:
-        poses = align(poses, pose_in_picture(align_to, picture, estimator, device))
+        poses = align(poses, pose_in_image(align_to, image, estimator, device))
     return poses, Moments(len(whole), whole.fps, frames.indices(len(whole))[0], whole.fps / poses.fps)
 
 
@@ -99,16 +99,16 @@ def signer_frame(frame: Path) -> np.ndarray:
         raise
 
 
-def pose_in_picture(path: Path, picture: np.ndarray, estimator: str = "mediapipe", device: str = "cpu") -> PoseSequence:
-    """The pose of the signer in `picture`, uint8 (H, W, 3): the first of a pose file, or, for `ESTIMATE`, estimated."""
+def pose_in_image(path: Path, image: np.ndarray, estimator: str = "mediapipe", device: str = "cpu") -> PoseSequence:
+    """The pose of the signer in `image`, uint8 (H, W, 3): the first of a pose file, or, for `ESTIMATE`, estimated."""
     if path == ESTIMATE:
         with ESTIMATORS[estimator](device=device) as estimate:
-            return estimate_picture(picture, estimate)
-    return read_poses(path, size=(picture.shape[1], picture.shape[0]))[:1]
+            return estimate_image(image, estimate)
+    return read_poses(path, size=(image.shape[1], image.shape[0]))[:1]
 
 
 def source_pose_of(
-    picture: np.ndarray,
+    image: np.ndarray,
     frame: Path,
     poses: Path,
     *,
@@ -118,7 +118,7 @@ def source_pose_of(
     person: str | None = None,
     device: str = "cpu",
 ) -> PoseSequence:
-    """The pose of the signer in `picture`, uint8 (H, W, 3), which was read from `frame`.
+    """The pose of the signer in `image`, uint8 (H, W, 3), which was read from `frame`.
 
     It is the first of the pose file `given`; else the first of `poses`, where these have the name of `frame`, whatever
     its ending; else it is estimated. Where no estimator is installed, the first of `poses` is taken, with a warning.
@@ -126,19 +126,19 @@ def source_pose_of(
     cannot be read or found.
     """
     if given is not None:
-        return pose_in_picture(given, picture, estimator, device)
+        return pose_in_image(given, image, estimator, device)
     if frame.resolve().with_suffix("") == poses.resolve().with_suffix(""):
-        return first_pose(poses, picture, estimator, pose_size, person, device)
+        return first_pose(poses, image, estimator, pose_size, person, device)
     try:
-        return pose_in_picture(ESTIMATE, picture, estimator, device)
+        return pose_in_image(ESTIMATE, image, estimator, device)
     except MissingEstimator as error:
         warn(f"{frame}: its signer is taken to be in the first pose of {poses}; --source-pose gives another. {error}")
-        return first_pose(poses, picture, estimator, pose_size, person, device)
+        return first_pose(poses, image, estimator, pose_size, person, device)
 
 
 def first_pose(
     path: Path,
-    picture: np.ndarray,
+    image: np.ndarray,
     estimator: str,
     pose_size: tuple[int, int] | None,
     person: str | None,
@@ -146,10 +146,10 @@ def first_pose(
 ) -> PoseSequence:
     """The first pose of a pose file or a video, `path`; the other arguments are those of `driving_poses`."""
     if is_estimated(path):
-        return pose_in_picture(ESTIMATE, read_first_frame(path), estimator, device)
-    return read_poses(path, size=(picture.shape[1], picture.shape[0]), pose_size=pose_size, person=person)[:1]
+        return pose_in_image(ESTIMATE, read_first_frame(path), estimator, device)
+    return read_poses(path, size=(image.shape[1], image.shape[0]), pose_size=pose_size, person=person)[:1]
 
 
 def is_estimated(path: Path) -> bool:
     """Whether the poses of a file or folder have to be estimated: it holds images and no poses."""
-    return holds_video(path) or (holds_pictures(path) and not holds_drawings(path))
+    return holds_video(path) or (holds_images(path) and not holds_pose_maps(path))

@@ -57,7 +57,7 @@ def extract_poses(
     """Estimate the poses of one person in every frame.
 
     Where several people are seen, `person` is the box (x, y, width, height) to look into, or rough poses of the same
-    frames, around which to look. Raises UserError where the box lies outside the picture, the rough poses are not as
+    frames, around which to look. Raises UserError where the box lies outside the image, the rough poses are not as
     many as the frames, or nobody is found in any frame.
     """
     boxes = _boxes(person, video)
@@ -66,10 +66,10 @@ def extract_poses(
     return _found(np.stack(poses), video.size, video.fps)
 
 
-def estimate_picture(picture: np.ndarray, estimate: Estimate) -> PoseSequence:
-    """The pose in one picture, uint8 (H, W, 3), as a sequence of one frame. UserError where nobody is found."""
-    height, width, _ = picture.shape
-    return _found(estimate(picture)[None], (width, height), 1.0)
+def estimate_image(image: np.ndarray, estimate: Estimate) -> PoseSequence:
+    """The pose in one image, uint8 (H, W, 3), as a sequence of one frame. UserError where nobody is found."""
+    height, width, _ = image.shape
+    return _found(estimate(image)[None], (width, height), 1.0)
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def mediapipe_estimator(device: str = "cpu") -> Iterator[Estimate]:
 
 
 def _mediapipe_points(result: Any, frame: np.ndarray) -> np.ndarray:
-    """(133, 3) of Holistic's landmarks, which are in parts of the picture's sides."""
+    """(133, 3) of Holistic's landmarks, which are in parts of the image's sides."""
     parts = (
         (result.pose_landmarks, 33),
         (result.face_landmarks, 468),
@@ -115,7 +115,7 @@ def mmpose_estimator(
     checkpoint: str | Path | None = HRNET_CHECKPOINT,
     device: str = "cpu",
 ) -> Iterator[Estimate]:
-    """A top-down COCO-WholeBody model of mmpose, the whole picture being the person's box.
+    """A top-down COCO-WholeBody model of mmpose, the whole image being the person's box.
 
     Args:
         config: its configuration; mmpose's own of HRNet-W48 (DARK) if not given.
@@ -196,7 +196,7 @@ def _boxes(person: Box | PoseSequence | None, video: VideoReader) -> list[Box]:
 
 
 def _box_around(points: np.ndarray, size: tuple[int, int]) -> Box:
-    """The box of the present points (K, 3) with a margin all around; the whole picture where there are none in it."""
+    """The box of the present points (K, 3) with a margin all around; the whole image where there are none in it."""
     present = points[points[:, 2] > 0, :2]
     if not len(present):
         return (0, 0, *size)
@@ -212,9 +212,7 @@ def _checked_box(person: Box | None, size: tuple[int, int]) -> Box:
         return (0, 0, *size)
     x, y, width, height = person
     if min(x, y) < 0 or min(width, height) < 1 or x + width > size[0] or y + height > size[1]:
-        raise UserError(
-            f"the person's box {person} (x, y, width, height) is not inside the picture, {size[0]}x{size[1]}"
-        )
+        raise UserError(f"the person's box {person} (x, y, width, height) is not inside the image, {size[0]}x{size[1]}")
     return person
 
 

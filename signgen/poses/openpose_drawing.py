@@ -6,12 +6,12 @@ It draws a disc for each point, and then an ellipse with opacity 0.6 for each li
 import aggdraw
 import numpy as np
 
-# FPDM trains on drawings of 375x550 with discs and limbs 4 pixels from their middle to their edge. Its test drawings
+# FPDM trains on pose maps of 375x550 with discs and limbs 4 pixels from their middle to their edge. Its test pose maps
 # have the same 4 pixels on 750x1101, half as thick for the model; here the proportion stays.
 HALF_WIDTH = 4 / 550
 OPACITY = round(0.6 * 255)
 
-# OpenPose's eighteen hues with red and blue exchanged, as they are in FPDM's published drawings.
+# OpenPose's eighteen hues with red and blue exchanged, as they are in FPDM's published pose maps.
 COLOURS = [
     (0, 0, 255), (0, 85, 255), (0, 170, 255), (0, 255, 255), (0, 255, 170), (0, 255, 85), (0, 255, 0),
     (85, 255, 0), (170, 255, 0), (255, 255, 0), (255, 170, 0), (255, 85, 0), (255, 0, 0), (255, 0, 85),

@@ -18,8 +18,8 @@ class PoseSequence:
     """The poses of one signer over time.
 
     Attributes:
-        keypoints: float32 (F, K, 3): x, y in pixels of a picture of `size`, score in [0, 1], 0 = missing.
-        size: (width, height) of the picture that the pixels refer to.
+        keypoints: float32 (F, K, 3): x, y in pixels of an image of `size`, score in [0, 1], 0 = missing.
+        size: (width, height) of the image that the pixels refer to.
         fps: frames per second.
         skeleton: "coco-wholebody-133" or "openpose-18"; it fixes K and the order of the points.
 
@@ -72,13 +72,13 @@ class PoseSequence:
     def transformed(
         self, scale_x: float, scale_y: float, shift_x: float, shift_y: float, size: tuple[int, int]
     ) -> "PoseSequence":
-        """New x = x * scale_x + shift_x, y likewise, in pixels of a picture of `size`; scores stay."""
+        """New x = x * scale_x + shift_x, y likewise, in pixels of an image of `size`; scores stay."""
         scale, shift = np.array([scale_x, scale_y, 1]), np.array([shift_x, shift_y, 0])
         keypoints = (self.keypoints * scale + shift).astype(np.float32)
         return replace(self, keypoints=keypoints, size=size)
 
     def scaled_to(self, size: tuple[int, int]) -> "PoseSequence":
-        """Stretched to a picture of `size` (width, height)."""
+        """Stretched to an image of `size` (width, height)."""
         return self.transformed(size[0] / self.size[0], size[1] / self.size[1], 0, 0, size)
 
     def resampled(self, fps: float) -> "PoseSequence":
@@ -119,7 +119,7 @@ def cleaned(keypoints: np.ndarray) -> np.ndarray:
 def check_size(size: tuple[int, int]) -> None:
     """UserError unless `size` is (width, height), whole numbers from 1 to 65535."""
     if len(size) != 2 or not all(isinstance(s, int | np.integer) and 1 <= s <= MAX_SIDE for s in size):
-        raise UserError(f"picture size {size}: width and height must be whole numbers from 1 to {MAX_SIDE}")
+        raise UserError(f"image size {size}: width and height must be whole numbers from 1 to {MAX_SIDE}")
 
 
 def _check_keypoints(keypoints: np.ndarray, points: int, skeleton: str) -> None:
@@ -132,4 +132,4 @@ def _check_keypoints(keypoints: np.ndarray, points: int, skeleton: str) -> None:
     if not np.isfinite(keypoints).all():
         raise UserError("keypoints hold non-finite numbers")
     if keypoints[..., 2].min() < 0 or keypoints[..., 2].max() > 1:
-        raise UserError("key-point scores must lie in [0, 1]")
+        raise UserError("keypoint scores must lie in [0, 1]")

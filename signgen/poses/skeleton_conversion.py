@@ -34,7 +34,7 @@ def convert(poses: PoseSequence, skeleton: str) -> PoseSequence:
 
 
 def as_read(poses: PoseSequence, skeleton: str) -> PoseSequence:
-    """Poses for a model that is shown drawings of `skeleton`. Raises UserError for 18 points where it reads 133: it
+    """Poses for a model that is shown pose maps of `skeleton`. Raises UserError for 18 points where it reads 133: it
     would see neither hands nor face."""
     if skeleton == COCO_WHOLEBODY != poses.skeleton:
         raise UserError(f"this model reads whole-body poses ({COCO_WHOLEBODY}), not {poses.skeleton}")

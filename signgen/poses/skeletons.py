@@ -78,7 +78,7 @@ FLIP = {COCO_WHOLEBODY: FLIP_133, OPENPOSE_18: FLIP_18}
 
 @dataclass(frozen=True)
 class Chain:
-    """Points joined by one line of one colour; `width` is in pixels of a picture 260 pixels high."""
+    """Points joined by one line of one colour; `width` is in pixels of an image 260 pixels high."""
 
     points: tuple[int, ...]
     colour: tuple[int, int, int]

@@ -50,7 +50,7 @@ def one_euro(poses: PoseSequence, min_cutoff: float = 2.0, beta: float = 20.0) -
 
     Args:
         min_cutoff: cut-off frequency of a still point, in Hz; lower is steadier.
-        beta: how much the cut-off rises with speed, in Hz per picture height a second.
+        beta: how much the cut-off rises with speed, in Hz per image height a second.
     """
     if not (min_cutoff > 0 and beta >= 0):
         raise UserError(f"min_cutoff {min_cutoff} must be more than 0 and beta {beta} at least 0")

@@ -15,7 +15,7 @@ from signgen.io.atomic_files import atomic_folder, discard_folder
 from signgen.io.model_card import adapted_card, write_card
 from signgen.io.model_location import model_folder, model_name
 from signgen.poses import PoseSequence, write_poses
-from signgen.rendering.framing import frame_picture, poses_on_picture
+from signgen.rendering.framing import frame_image, poses_on_image
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import Preset, preset
 from signgen.systems.fpdm.train_autoencoder import AutoencoderSettings
@@ -31,7 +31,7 @@ Reports = Callable[[str, int], Report]
 
 
 # Weights of the losses of a student whose images are composed with the transported source.
-COMPOSED: dict[str, Any] = {"target": 0.2, "pictures": 1.0, "generated": 0.7, "ssim": 0.3}
+COMPOSED: dict[str, Any] = {"target": 0.2, "images": 1.0, "generated": 0.7, "ssim": 0.3}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def adapt(
 
     Args:
         frames: the clip, uint8 (H, W, 3) each.
-        poses: as many, in pixels of a picture of the same shape.
+        poses: as many, in pixels of an image of the same shape.
         reports: makes what takes the numbers of a training's steps.
         model: what to start from: an embedded model's name or a model folder.
         size: the preset that it was made by.
@@ -78,7 +78,7 @@ def adapt(
     if output.exists() and not (output / "model_index.json").exists():
         raise UserError(f"{output} exists and is no model folder; give the output another name")
     config = FPDMPipeline.without_weights(start).config
-    if tuple(config.picture_size) != sizes.picture_size:
+    if tuple(config.image_size) != sizes.image_size:
         raise UserError(f"{start} is not of {size}'s size: fine-tune it with `signgen train diffusion`")
     if config.sampling["steps"] > MOST_STEPS:
         raise UserError(
@@ -139,8 +139,8 @@ def _framed(
 ) -> tuple[Iterable[np.ndarray], PoseSequence]:
     """The clip, framed in the same way as for rendering."""
     height, width = frames[0].shape[:2]
-    placed = poses_on_picture(poses, width=width, height=height)
-    framing = frame_picture(frames[0], placed, sizes.picture_size, sizes.sampling["fit"])
+    placed = poses_on_image(poses, width=width, height=height)
+    framing = frame_image(frames[0], placed, sizes.image_size, sizes.sampling["fit"])
     return map(framing.to_model, frames), framing.poses_to_model(placed)
 
 

@@ -12,7 +12,7 @@ from signgen.models.pixels import to_frames
 from signgen.models.pose_inputs import pose_inputs
 from signgen.poses import PoseSequence
 from signgen.poses.skeleton_conversion import as_read
-from signgen.rendering.framing import frame_picture, poses_on_picture
+from signgen.rendering.framing import frame_image, poses_on_image
 from signgen.runtime.batch_size import BATCH_SIZE, batch_sizes, device_memory
 from signgen.runtime.pinned_copies import to_device, to_host
 from signgen.runtime.prefetch import one_late
@@ -38,10 +38,10 @@ def render(
 ) -> Iterator[np.ndarray]:
     """Yield a frame uint8 (H, W, 3), of the first frame's size, for every pose.
 
-    frame: uint8 (H, W, 3), the signer. poses: key points, of whole bodies or of the model's own skeleton, in pixels of
+    frame: uint8 (H, W, 3), the signer. poses: keypoints, of whole bodies or of the model's own skeleton, in pixels of
     `poses.size`, brought to the frame's size. source_pose: its first frame is the signer's own pose in `frame`, which
     PCDMs need and models that move the frame (`mini`): `poses[:1]` where the frame is the poses' first; in pixels of a
-    picture that is brought to the frame's size likewise. noise_prior: start from the noised first frame, where the
+    image that is brought to the frame's size likewise. noise_prior: start from the noised first frame, where the
     model's schedule leaves some of it. batch_size: if not given, what there is memory for
     (`signgen.runtime.batch_size`). sampling: the options of `SamplingOptions`. What is None is the model's own default.
 
@@ -57,27 +57,29 @@ def render(
     given = SamplingOptions(**sampling).sampling
     warn_of_student(pipeline.config.sampling, given)
     options = pipeline.sampling_options(**given)
-    size = tuple(pipeline.config.picture_size)
+    size = tuple(pipeline.config.image_size)
     height, width = frame.shape[:2]
-    placed = poses_on_picture(poses, width=width, height=height)
-    own_pose = None if source_pose is None else poses_on_picture(source_pose[:1], width=width, height=height)
-    framing = frame_picture(frame, joined(placed, own_pose), size, fit or pipeline.config.sampling.get("fit", "squash"))
+    placed = poses_on_image(poses, width=width, height=height)
+    placed_source = None if source_pose is None else poses_on_image(source_pose[:1], width=width, height=height)
+    framing = frame_image(
+        frame, joined(placed, placed_source), size, fit or pipeline.config.sampling.get("fit", "squash")
+    )
     driving = framing.poses_to_model(placed)
-    own = None if own_pose is None else pose_inputs(framing.poses_to_model(own_pose), size)
-    picture, canvas = framing.to_model(frame), framing.canvas(frame)
+    own = None if placed_source is None else pose_inputs(framing.poses_to_model(placed_source), size)
+    image, canvas = framing.to_model(frame), framing.canvas(frame)
     initial, _ = frame_noise(pipeline.noise_shape(size), seed, [])
     if noise_prior:
-        initial = pipeline.noised_source(picture, initial, options)
+        initial = pipeline.noised_source(image, initial, options)
 
     if batch_size is None and pipeline.compiled:
         batch_size = BATCH_SIZE  # a frame by itself, to measure, would be compiled by itself
     sizes = batch_sizes(device_memory(pipeline.device)) if batch_size is None else repeat(batch_size)
 
     def batches() -> Iterator[Batch]:
-        source = pipeline.encode_source(picture[None], own, canvas=canvas[None])
+        source = pipeline.encode_source(image[None], own, canvas=canvas[None])
         for rows in _batches(len(driving), sizes, padded=pipeline.compiled):
             inputs = pose_inputs(driving[rows[0] : rows[-1] + 1], size)[rows - rows[0]]
-            inputs = replace(inputs, drawings=to_device(inputs.drawings, pipeline.device))
+            inputs = replace(inputs, pose_maps=to_device(inputs.pose_maps, pipeline.device))
             noise = initial.expand(len(rows), *initial.shape[1:])
             generators = [frame_generator(seed, index) for index in rows.tolist()]
             images = pipeline.generate(source, inputs, noise, size=size, generators=generators, **options)
@@ -87,13 +89,13 @@ def render(
         # A device renders the next batch while the latest one is taken from it; a CPU does one after the other.
         for count, generated in batches() if pipeline.device.type == "cpu" else one_late(batches()):
             for one in generated()[:count]:
-                yield framing.to_picture(frame, one)
+                yield framing.to_image(frame, one)
 
     return frames()
 
 
 def joined(poses: PoseSequence, more: PoseSequence | None) -> PoseSequence:
-    """Poses of one picture, one after the other."""
+    """Poses of one image, one after the other."""
     return poses if more is None else replace(poses, keypoints=np.concatenate([poses.keypoints, more.keypoints]))
 
 

@@ -11,20 +11,20 @@ from signgen.video.image_arrays import resize_image
 MOST_BLOCKS = 8704
 
 
-def output_picture(picture: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
+def output_image(image: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
     """The first frame uint8 (H, W, 3), as large as the video is to be; its shape stays.
 
     size: (width, height) into which it is fitted; without one, a frame of more than full HD is made smaller, and a
     warning says so.
     """
-    height, width, _ = picture.shape
+    height, width, _ = image.shape
     if size is not None:
-        return _scaled(picture, min(size[0] / width, size[1] / height))
+        return _scaled(image, min(size[0] / width, size[1] / height))
     blocks = math.ceil(width / 16) * math.ceil(height / 16)
     if blocks <= MOST_BLOCKS:
-        return picture
+        return image
     scale = math.sqrt(MOST_BLOCKS / blocks)
-    smaller = _scaled(picture, scale - 16 / min(width, height))  # less a block, which rounding up may take
+    smaller = _scaled(image, scale - 16 / min(width, height))  # less a block, which rounding up may take
     warn(
         f"FRAME has {width}x{height} pixels; the video is made {smaller.shape[1]}x{smaller.shape[0]}, which players "
         "decode: --size WIDTHxHEIGHT chooses another size"
@@ -32,7 +32,7 @@ def output_picture(picture: np.ndarray, size: tuple[int, int] | None = None) -> 
     return smaller
 
 
-def _scaled(picture: np.ndarray, scale: float) -> np.ndarray:
+def _scaled(image: np.ndarray, scale: float) -> np.ndarray:
     """By `scale`, to even sides, as H.264 needs them."""
-    height, width = (max(2, 2 * round(side * scale / 2)) for side in picture.shape[:2])
-    return resize_image(picture, (height, width), "lanczos")
+    height, width = (max(2, 2 * round(side * scale / 2)) for side in image.shape[:2])
+    return resize_image(image, (height, width), "lanczos")

@@ -34,7 +34,7 @@ PIPELINES: dict[str, type[SignerPipeline]] = {"FPDMPipeline": FPDMPipeline, "PCD
 
 
 def render_to_file(
-    picture: np.ndarray,
+    image: np.ndarray,
     poses: PoseSequence,
     output: Path,
     *,
@@ -55,13 +55,13 @@ def render_to_file(
     """Render to an MP4, and write beside it, as OUT.mp4.json, what it was made with.
 
     Args:
-        picture: uint8 (H, W, 3), the signer.
-        poses: the movements, in pixels of a picture that they fit to.
+        image: uint8 (H, W, 3), the signer.
+        poses: the movements, in pixels of an image that they fit to.
         output: the MP4; it appears when it is complete.
-        inputs: where picture and poses come from, for the record.
+        inputs: where image and poses come from, for the record.
         progress: wraps the stream of frames, given their number and what happens to them.
-        source_pose: its first frame is the signer's own pose in `picture`, which PCDMs need.
-        keep_stages: a folder for the embeddings and coarse pictures of PCDMs' first stages.
+        source_pose: its first frame is the signer's own pose in `image`, which PCDMs need.
+        keep_stages: a folder for the embeddings and coarse images of PCDMs' first stages.
         model: an embedded model's name, a model folder or a hub id.
         device: "auto" takes CUDA where there is one.
         dtype: of the networks; None takes bfloat16 where it is faster.
@@ -75,7 +75,7 @@ def render_to_file(
     """
     folder = model_folder(model)
     origin = provenance(model_name(model), model_hash(folder), seed)
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     size = (width + (driving.width(height) if driving else 0), height)
     with VideoWriter(output, poses.fps, size, origin) as writer:
         pipeline = load_pipeline(folder, device, dtype)
@@ -89,7 +89,7 @@ def render_to_file(
                 raise UserError("stages are not kept of a compiled model: leave out --compile or --keep-stages")
             pipeline.keep = StageFolder(keep_stages)
         start = time.monotonic()
-        frames = render(pipeline, picture, poses, source_pose=source_pose, seed=seed, **options)
+        frames = render(pipeline, image, poses, source_pose=source_pose, seed=seed, **options)
 
         def write(numbered: tuple[int, np.ndarray]) -> None:
             index, frame = numbered

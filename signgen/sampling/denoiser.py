@@ -23,7 +23,7 @@ class Conditions:
     """A batch's conditions; None where a denoiser has no such condition.
 
     pose_features: (B, C, h, w). fusion: the embedding that is added to the time embedding, (B, dim). known: what is
-    known of the picture, (B, C', h, w). null_pose: whether the null branch sees the pose, too (PCDMs).
+    known of the image, (B, C', h, w). null_pose: whether the null branch sees the pose, too (PCDMs).
     """
 
     context: SourceContext

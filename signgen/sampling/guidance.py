@@ -1,4 +1,4 @@
-"""Cumulative guidance over two conditions, and the branches of the denoiser that it needs."""
+"""Sequential guidance over two conditions, and the branches of the denoiser that it needs."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Branch:
 
 
 def guidance_branches(source: float, fusion: float) -> list[Branch]:
-    """Branches of v = v0 + source (v_s - v0) + fusion (v_sf - v_s), the null branch first (FPDM, cumulative guidance).
+    """Branches of v = v0 + source (v_s - v0) + fusion (v_sf - v_s), the null branch first (FPDM, sequential guidance).
 
     v0 sees nothing, v_s pose and source tokens, v_sf the fusion embedding too. Collected by prediction, the weights are
     1 - source, source - fusion and fusion: a branch of weight 0 is not run. Equal weights need two branches (the middle

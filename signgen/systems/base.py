@@ -1,4 +1,4 @@
-"""What every system is to rendering: a source picture and poses -> pictures of that signer in these poses."""
+"""What every system is to rendering: a source image and poses -> images of that signer in these poses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class SignerPipeline(DiffusionPipeline, ABC):
     """A pipeline in diffusers' layout that renders a signer in poses.
 
-    Its configuration holds `picture_size` (height, width), `sampling`, the model's own defaults, and `skeleton`, whose
-    drawings it was trained on (`signgen.poses.drawing`).
+    Its configuration holds `image_size` (height, width), `sampling`, the model's own defaults, and `skeleton`, whose
+    pose maps it was trained on (`signgen.poses.drawing`).
     """
 
     denoisers: ClassVar[tuple[str, ...]]
@@ -73,7 +73,7 @@ class SignerPipeline(DiffusionPipeline, ABC):
             self.vae.disable_slicing()
 
     def compile(self, backend: str | Callable[..., Any] = "inductor") -> None:
-        """Compile the denoisers and the decoder, at their first call: minutes, for the same pictures beyond rounding.
+        """Compile the denoisers and the decoder, at their first call: minutes, for the same images beyond rounding.
 
         They are compiled for each shape they are given; `render` gives a compiled pipeline one alone.
         """
@@ -94,7 +94,7 @@ class SignerPipeline(DiffusionPipeline, ABC):
 
     @abstractmethod
     def noise_shape(self, size: tuple[int, int]) -> tuple[int, ...]:
-        """Shape of the initial noise of a picture of `size` (height, width)."""
+        """Shape of the initial noise of an image of `size` (height, width)."""
 
     @abstractmethod
     def sampling_options(self, **given: Any) -> dict[str, Any]:
@@ -118,12 +118,12 @@ class SignerPipeline(DiffusionPipeline, ABC):
         return to_device(frames, self.device)
 
 
-def picture_array(image: Image.Image) -> np.ndarray:
+def image_array(image: Image.Image) -> np.ndarray:
     """uint8 (H, W, 3)."""
     return np.array(image.convert("RGB"))
 
 
-def pictures(images: Tensor, output_type: str) -> Any:
+def output_images(images: Tensor, output_type: str) -> Any:
     """Images (B, 3, H, W) in about [-1, 1] as a pipeline gives them out: "np", "uint8" or "pil"."""
     if output_type == "np":
         return ((images + 1) / 2).clamp(0, 1).movedim(1, -1).cpu().numpy()

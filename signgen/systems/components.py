@@ -35,6 +35,8 @@ NETWORKS = (
     PosePrior,
 )
 MAX_SIDE = 4096  # pixels of the images that a model makes
+RENAMED = {"picture_size": "image_size"}
+"""Settings of older model folders -> their names now."""
 COMPONENTS: dict[str, type[Any]] = {component.__name__: component for component in (*NETWORKS, *SOLVERS.values())}
 
 
@@ -44,7 +46,7 @@ def load_components(pipeline: type, folder: Path, dtype: torch.dtype, weights: b
     weights: False makes its networks on the meta device, where they have sizes only. Raises UserError for a folder of
     another pipeline, and for a component that is missing, damaged or of a class that is not in `COMPONENTS`.
     """
-    index = model_index(folder)
+    index = {RENAMED.get(name, name): value for name, value in model_index(folder).items()}
     if index.get("_class_name") != pipeline.__name__:
         raise UserError(f"{folder} holds a {index.get('_class_name')}, not a {pipeline.__name__}")
     values: dict[str, Any] = {}

@@ -16,7 +16,7 @@ from signgen.training.loop import Report
 FPDM_STAGES = ("autoencoder", "fusion", "diffusion")
 # From nothing: the autoencoder's decoder is trained on by itself, and the model distilled to few steps.
 MINI_STAGES = ("autoencoder", "decoder", "fusion", "diffusion", "distill")
-# Autoencoder and fusion model, whose tower embeds pictures, where they are trained here: the published ones are not.
+# Autoencoder and fusion model, whose tower embeds images, where they are trained here: the published ones are not.
 PCDM_STAGES = ("autoencoder", "fusion", "pcdm-prior", "pcdm-inpaint", "pcdm-refine")
 # Stage -> its settings that name what other stages make.
 PARTS = {
@@ -32,7 +32,7 @@ PARTS = {
 def train_stages(configs: Path, work: Path, overrides: Iterable[str] = (), stages: Sequence[str] = FPDM_STAGES) -> Path:
     """Train every stage that has a configuration `configs/STAGE.yaml`, in `work/STAGE`; returns the last one's model.
 
-    Before PCDMs' third stage its coarse pictures are made, in `work/coarse`. A training that is complete is not
+    Before PCDMs' third stage its coarse images are made, in `work/coarse`. A training that is complete is not
     repeated, and one that was stopped is continued. overrides: `key=value` for all stages, or `STAGE:key=value` for
     one. Raises UserError as `train`
     does.
@@ -45,15 +45,15 @@ def train_stages(configs: Path, work: Path, overrides: Iterable[str] = (), stage
         parts = [f"{name}={made[maker]}" for name, maker in PARTS.get(stage, {}).items() if maker in made]
         given = [f"output={work / stage}", *parts, *of_stage(stage, overrides)]
         if stage == "pcdm-refine":
-            given += [f"coarse={work / 'coarse'}", "validation=[]"]  # there are no coarse pictures to validate on
-            make_pictures(config, given)
+            given += [f"coarse={work / 'coarse'}", "validation=[]"]  # there are no coarse images to validate on
+            make_images(config, given)
         kind = "autoencoder" if stage == "decoder" else stage
         made[kind] = train_stage(kind, config, given, name=stage)
     return list(made.values())[-1]
 
 
-def make_pictures(config: Path, overrides: Iterable[str]) -> None:
-    """The coarse pictures that the pcdm-refine training of that configuration needs."""
+def make_images(config: Path, overrides: Iterable[str]) -> None:
+    """The coarse images that the pcdm-refine training of that configuration needs."""
     from signgen.systems.pcdm.coarse_images import make_coarse
     from signgen.systems.pcdm.train_refine import RefineSettings
     from signgen.systems.trainings import load_settings
@@ -62,7 +62,7 @@ def make_pictures(config: Path, overrides: Iterable[str]) -> None:
     assert isinstance(settings, RefineSettings)
     count = by_main_process(lambda: make_coarse(settings))
     if count and is_main_process():
-        print(f"coarse {count} pictures", flush=True)
+        print(f"coarse {count} images", flush=True)
 
 
 def train_stage(kind: str, config: Path, overrides: Iterable[str], name: str) -> Path:

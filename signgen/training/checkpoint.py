@@ -1,5 +1,6 @@
 """Checkpoints: the whole state of a run in one file, complete or not there, and whether a run can go on from it."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
         raise UserError(f"nothing to resume: {folder} holds no checkpoint")
     check_archive(found[-1])
     try:
-        state: dict[str, Any] = torch.load(found[-1], map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of damaged files
+            state: dict[str, Any] = torch.load(found[-1], map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises anything from RuntimeError to UnpicklingError for a damaged file
         raise UserError(
             f"checkpoint {found[-1]} cannot be read ({type(error).__name__}): remove it and resume"

@@ -78,14 +78,14 @@ class DenoisingObjective(Objective):
         offset = numbers[:, -channels:].view(-1, channels, *[1] * len(rest))
         return numbers[:, :-channels].view(-1, *self.noised_shape) + self.settings.noise_offset * offset
 
-    def goal(self, data: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    def target(self, data: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         """What the network is to predict: the velocity, the noise or the data."""
         kind = self.scheduler.config.prediction_type
         if kind == "v_prediction":
             return self.scheduler.get_velocity(data, noise, timesteps)
         return noise if kind == "epsilon" else data
 
-    def denoising_loss(self, prediction: Tensor, goal: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
+    def denoising_loss(self, prediction: Tensor, target: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
         """`loss`, the mean squared error, its elements weighted; and `error`, the same unweighted."""
-        error = (prediction.float() - goal).square()
+        error = (prediction.float() - target).square()
         return {"loss": (error if weights is None else weights * error).mean(), "error": error.mean().detach()}

@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line, the same scalars and pictures for TensorBoard."""
+"""The log of a run: one JSON object a line, the same scalars and images for TensorBoard."""
 
 import json
 from pathlib import Path
@@ -30,13 +30,13 @@ class TrainingLog:
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
 
-    def picture(self, step: int, picture: np.ndarray) -> None:
-        """picture: uint8 (H, W, 3)."""
+    def image(self, step: int, image: np.ndarray) -> None:
+        """image: uint8 (H, W, 3)."""
         folder = self.folder / "samples"
         folder.mkdir(exist_ok=True)
         with atomic_path(folder / f"step-{step:08d}.png") as temporary:
-            write_png(temporary, picture)
-        self.board.add_image("samples", picture, step, dataformats="HWC")
+            write_png(temporary, image)
+        self.board.add_image("samples", image, step, dataformats="HWC")
 
     def close(self) -> None:
         self.board.close()

@@ -197,9 +197,9 @@ class Trainer:
                 self.step,
                 {f"validation/{name}": _mean([value[name] for value in values]) for name in values[0]},
             )
-            picture = self.objective.sample({name: tensor[:6] for name, tensor in batches[0].items()})
-        if picture is not None:
-            log.picture(self.step, picture)
+            image = self.objective.sample({name: tensor[:6] for name, tensor in batches[0].items()})
+        if image is not None:
+            log.image(self.step, image)
 
     def open_log(self) -> TrainingLog:
         """The run's log, its settings written beside it."""

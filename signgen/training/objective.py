@@ -19,11 +19,11 @@ Batch = dict[str, Tensor]
 class Objective(nn.Module, ABC):
     """Trainable parts, frozen parts and a loss.
 
-    size: (height, width) of the pictures it takes. noise_count: standard normal numbers that a sample brings along,
+    size: (height, width) of the images it takes. noise_count: standard normal numbers that a sample brings along,
     so that a sample's noise depends on the sample alone and not on batch size, process or resumption. source_pose:
-    whether it needs the source's own pose. coarse: folder of the pairs' coarse pictures, if it needs these.
+    whether it needs the source's own pose. coarse: folder of the pairs' coarse images, if it needs these.
     whole_batch: whether its loss is one of all of a step's samples together, not a mean over them. skeleton: whose
-    drawings it is shown, which the training finds in the corpus.
+    pose maps it is shown, which the training finds in the corpus.
     Constructors take the settings of the training and `weights`: whether to load the weights that they name; without
     them only sizes matter.
     """
@@ -48,15 +48,16 @@ class Objective(nn.Module, ABC):
         """Take note of a step: means of what `forward` gave, over all of its samples. By default there is no need."""
 
     def expect_skeleton(self, model: str, skeleton: str) -> None:
-        """Take note of a model that is trained on, and of the drawings that it knows."""
+        """Take note of a model that is trained on, and of the pose maps that it knows."""
         self._expected = (model, skeleton)
 
     def use_skeleton(self, skeleton: str) -> None:
-        """Take note of the corpus's skeleton. Raises UserError where a part was trained on other drawings, or where the
+        """Take note of the corpus's skeleton. Raises UserError where a part was trained on other pose maps, or where
+        the
         settings weigh hands and faces that it lacks."""
         if self._expected and self._expected[1] != skeleton:
             model, other = self._expected
-            raise UserError(f"{model} was trained on drawings of {other}, the corpus has poses of {skeleton}")
+            raise UserError(f"{model} was trained on pose maps of {other}, the corpus has poses of {skeleton}")
         settings = getattr(self, "settings", None)
         if skeleton != COCO_WHOLEBODY and any(getattr(settings, region, 0.0) > 0 for region in ("hands", "face")):
             raise UserError(f"poses of {skeleton} have neither hands nor faces to weigh: set hands=0 face=0")
@@ -64,7 +65,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, batch: Batch) -> np.ndarray | None:
-        """A picture uint8 (H, W, 3) of what the model makes of a batch, or None where there is nothing to see."""
+        """An image uint8 (H, W, 3) of what the model makes of a batch, or None where there is nothing to see."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -88,17 +89,17 @@ class Objective(nn.Module, ABC):
         return [parameter for module in self.trainable().values() for parameter in module.parameters()]
 
 
-def picture_grid(rows: Iterable[Tensor]) -> np.ndarray:
-    """uint8 frames (N, H, W, 3) per row -> one picture, a column per sample."""
+def image_grid(rows: Iterable[Tensor]) -> np.ndarray:
+    """uint8 frames (N, H, W, 3) per row -> one image, a column per sample."""
     return np.concatenate([np.concatenate(list(row.cpu().numpy()), axis=1) for row in rows], axis=0)
 
 
 def region_weights(
     keypoints: Tensor, size: tuple[int, int], grid: tuple[int, int], hands: float, face: float
 ) -> Tensor:
-    """Loss weights (B, 1, *grid), mean 1: raised by `hands` and `face` where those key points (B, 133, 3) are.
+    """Loss weights (B, 1, *grid), mean 1: raised by `hands` and `face` where those keypoints (B, 133, 3) are.
 
-    size: (height, width) that the key points refer to. Each point raises a disc of about 1/40 of the height.
+    size: (height, width) that the keypoints refer to. Each point raises a disc of about 1/40 of the height.
     """
     rows, columns = (
         (torch.arange(cells, device=keypoints.device) + 0.5) * (pixels / cells)
@@ -115,14 +116,14 @@ def region_weights(
     return (weights / weights.mean(dim=(1, 2), keepdim=True)).unsqueeze(1)
 
 
-def picture_loss(images: Tensor, goal: Tensor, weights: Tensor, ssim: float) -> dict[str, Tensor]:
+def image_loss(images: Tensor, target: Tensor, weights: Tensor, ssim: float) -> dict[str, Tensor]:
     """`loss` = weighted L1 + ssim (1 - SSIM) of images (B, 3, H, W) in [-1, 1], and the two by name.
 
     The SSIM is the one that `signgen evaluate` reports.
     weights: (B, 1, h, w), as `region_weights` gives them, of any size.
     """
-    error = (F.interpolate(weights, size=images.shape[-2:]) * (images - goal).abs()).mean()
+    error = (F.interpolate(weights, size=images.shape[-2:]) * (images - target).abs()).mean()
     if not ssim:
         return {"loss": error, "l1": error}
-    similarity = image_ssim((images + 1) / 2, (goal + 1) / 2).mean().float()
+    similarity = image_ssim((images + 1) / 2, (target + 1) / 2).mean().float()
     return {"loss": error + ssim * (1 - similarity), "l1": error, "ssim": similarity}

@@ -61,8 +61,8 @@ class TrainingSettings:
     """Folder of logs, checkpoints and the trained model."""
     model: str = "mini"
     """Size of the model's parts: tiny, mini or paper, for PCDMs mini-half too."""
-    picture_size: str = ""
-    """WIDTHxHEIGHT of the pictures; empty: the model size's own."""
+    image_size: str = ""
+    """WIDTHxHEIGHT of the images; empty: the model size's own."""
     source_size: str = ""
     """WIDTHxHEIGHT at which the source encoder reads the source; empty: the model size's own."""
     data: DataSettings = field(default_factory=DataSettings)
@@ -102,10 +102,10 @@ class TrainingSettings:
             raise UserError(f"seed is {self.seed}; it must not be negative")
 
     def resized(self, sizes: System) -> System:
-        """The same parts for the picture sizes that are set."""
+        """The same parts for the image sizes that are set."""
         return replace(
             sizes,
-            picture_size=_size("picture_size", self.picture_size) or sizes.picture_size,
+            image_size=_size("image_size", self.image_size) or sizes.image_size,
             source_size=_size("source_size", self.source_size) or sizes.source_size,
         )
 

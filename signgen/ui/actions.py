@@ -11,12 +11,12 @@ from signgen.errors import UserError
 from signgen.poses import PoseSequence, draw_pose
 from signgen.poses.drawing import overlaid
 from signgen.poses.driving import ESTIMATE, driving_poses, source_pose_of
-from signgen.rendering.framing import poses_on_picture
+from signgen.rendering.framing import poses_on_image
 from signgen.runtime.progress import Progress
 from signgen.video import is_video, open_video, read_first_frame
 
 PREVIEWED = 4
-MAX_SIDE = 2048  # pixels of the picture: frames of it are held in memory
+MAX_SIDE = 2048  # pixels of the image: frames of it are held in memory
 
 Tell = Callable[[Any], None]
 
@@ -32,24 +32,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Inputs:
-    """picture: uint8 (H, W, 3). poses: whole-body, in its pixels. source_pose: the signer's own in the picture."""
+    """image: uint8 (H, W, 3). poses: whole-body, in its pixels. source_pose: the signer's own in the image."""
 
-    picture: np.ndarray
+    image: np.ndarray
     poses: PoseSequence
     source_pose: PoseSequence
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """uint8 (H, W, 3): a picture, or the first frame of a video. UserError for anything else or too large a one."""
+def read_image(path: Path) -> np.ndarray:
+    """uint8 (H, W, 3): an image, or the first frame of a video. UserError for anything else or too large a one."""
     frame = read_first_frame(path)
     height, width, _ = frame.shape
     if max(height, width) > MAX_SIDE:
-        raise UserError(f"{path}: {width}x{height} pixels; this page takes pictures of up to {MAX_SIDE} on a side")
+        raise UserError(f"{path}: {width}x{height} pixels; this page takes images of up to {MAX_SIDE} on a side")
     return frame
 
 
 def read_inputs(
-    picture: Path,
+    image: Path,
     poses: Path,
     smooth: bool,
     align: bool,
@@ -57,7 +57,7 @@ def read_inputs(
     tell: Tell,
 ) -> Inputs:
     """The signer and the movements. Raises UserError for files that cannot be used, or ask for too much."""
-    frame = read_picture(picture)
+    frame = read_image(image)
     height, width, _ = frame.shape
     if is_video(poses):
         with open_video(poses) as video:
@@ -68,29 +68,29 @@ def read_inputs(
     )
     _check_length(len(found), limits)
     given = ESTIMATE if align else None
-    own = source_pose_of(frame, picture, poses, given=given, estimator="mediapipe")
-    return Inputs(frame, poses_on_picture(found, width, height), poses_on_picture(own, width, height))
+    own = source_pose_of(frame, image, poses, given=given, estimator="mediapipe")
+    return Inputs(frame, poses_on_image(found, width, height), poses_on_image(own, width, height))
 
 
 def preview(inputs: Inputs) -> np.ndarray:
-    """The skeleton over the picture at a few moments, side by side: uint8 (H, W', 3)."""
-    height, width, _ = inputs.picture.shape
+    """The skeleton over the image at a few moments, side by side: uint8 (H, W', 3)."""
+    height, width, _ = inputs.image.shape
     last = len(inputs.poses) - 1
     moments = sorted({round(last * part / (PREVIEWED - 1)) for part in range(PREVIEWED)})
-    dimmed = (inputs.picture * 0.6).astype(np.uint8)
+    dimmed = (inputs.image * 0.6).astype(np.uint8)
     poses = inputs.poses
     return np.hstack([overlaid(dimmed, draw_pose(poses.keypoints[m], height, width, poses.skeleton)) for m in moments])
 
 
 def look_at(
-    picture: Path | None, poses: Path | None, smooth: bool, align: bool, limits: Limits, tell: Tell
+    image: Path | None, poses: Path | None, smooth: bool, align: bool, limits: Limits, tell: Tell
 ) -> tuple[np.ndarray | None, bool]:
     """What is shown of the files that there are, uint8 (H, W, 3), and whether they can be rendered."""
-    if picture is None:
+    if image is None:
         return None, False
     if poses is None:
-        return read_picture(picture), False
-    return preview(read_inputs(picture, poses, smooth, align, limits, tell)), True
+        return read_image(image), False
+    return preview(read_inputs(image, poses, smooth, align, limits, tell)), True
 
 
 def told_progress(tell: Tell) -> Progress:

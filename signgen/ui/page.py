@@ -35,12 +35,12 @@ def build_page(models: list[str], limits: Limits, workers: Workers) -> gr.Blocks
     """The page, to be launched. models: what can be chosen, the first by default."""
     with gr.Blocks(title="signgen", analytics_enabled=False, delete_cache=(DELETE_EVERY, DELETE_AGE)) as page:
         gr.Markdown(
-            "# signgen\nA picture of a signer and movements become a video of that signer making these movements.",
+            "# signgen\nA image of a signer and movements become a video of that signer making these movements.",
             elem_id="title",
         )
         with gr.Row():
             with gr.Column(min_width=320):
-                picture = gr.File(label="Signer: picture or video", height=120, elem_id="picture")
+                image = gr.File(label="Signer: image or video", height=120, elem_id="image")
                 poses = gr.File(label="Movements: poses or video", height=120, elem_id="poses")
                 example = gr.Button("Try the example", elem_id="example")
                 drawn = gr.Image(
@@ -65,17 +65,17 @@ def build_page(models: list[str], limits: Limits, workers: Workers) -> gr.Blocks
                 )
                 download = gr.DownloadButton("Download the video", interactive=False, elem_id="download")
                 gr.Markdown(
-                    f"Files up to {limits.megabytes} MB, up to {limits.frames} frames. A signer is a picture, or the "
+                    f"Files up to {limits.megabytes} MB, up to {limits.frames} frames. A signer is an image, or the "
                     "first frame of a video; movements are a pose file of any format that `signgen poses info` knows, "
                     "or a video of someone signing.\n\nOne rendering at a time, others wait in line. Everything stays "
                     "on this machine and is removed after an hour, or when the page is shut down.\n\nAnimate "
-                    "pictures of people with their consent only, and say that the video is generated.",
+                    "images of people with their consent only, and say that the video is generated.",
                     elem_id="note",
                 )
-        files = [picture, poses, smooth, align]
+        files = [image, poses, smooth, align]
 
         def look(
-            picture: str | None,
+            image: str | None,
             poses: str | None,
             smooth: bool,
             align: bool,
@@ -83,13 +83,13 @@ def build_page(models: list[str], limits: Limits, workers: Workers) -> gr.Blocks
         ) -> tuple[np.ndarray | None, Any]:
             shown, ready = None, False
             try:
-                shown, ready = workers.look(_path(picture), _path(poses), smooth, align, told=_teller(progress))
+                shown, ready = workers.look(_path(image), _path(poses), smooth, align, told=_teller(progress))
             except UserError as error:
-                gr.Warning(_readable(error, picture, poses), duration=None, title=TROUBLE)
+                gr.Warning(_readable(error, image, poses), duration=None, title=TROUBLE)
             return shown, gr.update(interactive=ready)
 
         def start_rendering(
-            picture: str | None,
+            image: str | None,
             poses: str | None,
             smooth: bool,
             align: bool,
@@ -100,18 +100,18 @@ def build_page(models: list[str], limits: Limits, workers: Workers) -> gr.Blocks
         ) -> Iterator[tuple[str, Any]]:
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    if not picture or not poses:
-                        raise UserError("give a picture and movements")
-                    chosen = (Path(picture), Path(poses), smooth, align), (model, int(steps) or None, int(seed or 0))
+                    if not image or not poses:
+                        raise UserError("give an image and movements")
+                    chosen = (Path(image), Path(poses), smooth, align), (model, int(steps) or None, int(seed or 0))
                     video, beside = workers.render(*chosen, Path(folder), told=_teller(progress))
                 except UserError as error:
-                    message = _readable(error, picture, poses)
+                    message = _readable(error, image, poses)
                     raise gr.Error(message, duration=None, title=TROUBLE, print_exception=False) from error
                 yield str(beside), gr.update(value=str(video), interactive=True)  # Gradio has copies when it is back
 
         for component in files:
             component.change(look, files, [drawn, start], concurrency_limit=READERS, concurrency_id="look", **PRIVATE)
-        example.click(_example, None, [picture, poses], **PRIVATE)
+        example.click(_example, None, [image, poses], **PRIVATE)
         start.click(start_rendering, [*files, model, steps, seed], [result, download], concurrency_limit=1, **PRIVATE)
     return page
 

@@ -18,7 +18,7 @@ from signgen.video import VideoWriter
 
 
 def render_files(
-    picture: Path,
+    image: Path,
     poses: Path,
     smooth: bool,
     align: bool,
@@ -30,7 +30,7 @@ def render_files(
     tell: Tell,
 ) -> tuple[Path, Path]:
     """`render_videos` of two files."""
-    inputs = read_inputs(picture, poses, smooth, align, limits, tell)
+    inputs = read_inputs(image, poses, smooth, align, limits, tell)
     return render_videos(inputs, model, steps, seed, folder, told_progress(tell))
 
 
@@ -39,17 +39,17 @@ def render_videos(
 ) -> tuple[Path, Path]:
     """Write the signer signing, and the same beside the skeleton, into `folder`; returns both paths."""
     pipeline, name, digest = load_model(model)
-    height, width, _ = inputs.picture.shape
+    height, width, _ = inputs.image.shape
     origin = provenance(name, digest, seed)
     video, beside = folder / "signing.mp4", folder / "side-by-side.mp4"
-    frames = render(pipeline, inputs.picture, inputs.poses, source_pose=inputs.source_pose, steps=steps, seed=seed)
-    drawings = draw_poses(inputs.poses, height, width)
+    frames = render(pipeline, inputs.image, inputs.poses, source_pose=inputs.source_pose, steps=steps, seed=seed)
+    pose_maps = draw_poses(inputs.poses, height, width)
     fps, count = inputs.poses.fps, len(inputs.poses)
     with (
         VideoWriter(video, fps, (width, height), origin) as alone,
         VideoWriter(beside, fps, (2 * width, height), origin) as both,
     ):
-        for frame, drawing in zip(progress(frames, count, "Rendering"), drawings, strict=True):
+        for frame, drawing in zip(progress(frames, count, "Rendering"), pose_maps, strict=True):
             alone.write(frame)
             both.write(np.hstack([drawing, frame]))
     return video, beside

@@ -34,11 +34,11 @@ class Workers:
         for worker in (*self._all, self._renderer):
             worker.close()
 
-    def look(self, picture: Path | None, poses: Path | None, smooth: bool, align: bool, told: TOLD) -> Any:
+    def look(self, image: Path | None, poses: Path | None, smooth: bool, align: bool, told: TOLD) -> Any:
         """`actions.look_at`."""
         worker = self._free.get()
         try:
-            arguments = picture, poses, smooth, align, self._limits
+            arguments = image, poses, smooth, align, self._limits
             return worker.call(actions.look_at, *arguments, seconds=READING_SECONDS, told=told)
         finally:
             self._free.put(worker)

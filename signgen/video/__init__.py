@@ -27,19 +27,19 @@ __all__ = [
 
 
 def open_video(path: str | Path) -> VideoReader:
-    """Open a video file, or a folder of pictures. UserError where it is missing, broken or empty."""
+    """Open a video file, or a folder of images. UserError where it is missing, broken or empty."""
     path = Path(path)
     if path.is_dir():
         return ImageFolder(path)
     if is_image(path):
-        raise UserError(f"{path}: a picture, where a video or a folder of pictures is needed")
+        raise UserError(f"{path}: an image, where a video or a folder of images is needed")
     if is_still(path):
-        raise UserError(f"{path}: a picture of the HEIF family, which cannot be read: save it as JPEG or PNG")
+        raise UserError(f"{path}: an image of the HEIF family, which cannot be read: save it as JPEG or PNG")
     return VideoFile(path)
 
 
 def read_first_frame(path: str | Path) -> np.ndarray:
-    """uint8 (H, W, 3): a picture, or the first frame of a video or of a folder of pictures."""
+    """uint8 (H, W, 3): an image, or the first frame of a video or of a folder of images."""
     path = Path(path)
     if not path.is_dir() and (is_image(path) or holds_image(path)):
         return read_image(path)

@@ -1,7 +1,7 @@
 """Video files, read through PyAV.
 
 PyAV is the only backend: decord gives the same pixels, and is faster only against a seek per frame, which
-`VideoFile` avoids by decoding each group of pictures once, in order.
+`VideoFile` avoids by decoding each group of images once, in order.
 """
 
 from bisect import bisect_right
@@ -86,7 +86,7 @@ class VideoFile(VideoReader):
             raise UserError(f"{self.path}: turned by {first.rotation} degrees; only quarter turns are supported")
         self._matrix = matrix
         self.fps = self._rate(stream)
-        height, width, _ = self._picture(first).shape
+        height, width, _ = self._image(first).shape
         self.size = (width, height)
         self._warn(stream)
 
@@ -101,12 +101,12 @@ class VideoFile(VideoReader):
     def __iter__(self) -> Iterator[np.ndarray]:
         with self._open(threads=0) as container:
             for frame in self._decode(container):
-                yield self._picture(frame)
+                yield self._image(frame)
 
     def frames(self, indices: Sequence[int]) -> np.ndarray:
         wanted = self._checked(indices)
-        pictures = {index: self._picture(self._frame(index)) for index in sorted(set(wanted))}
-        return np.stack([pictures[index] for index in wanted])
+        images = {index: self._image(self._frame(index)) for index in sorted(set(wanted))}
+        return np.stack([images[index] for index in wanted])
 
     def close(self) -> None:
         if self._container is not None:
@@ -246,7 +246,7 @@ class VideoFile(VideoReader):
         except av.FFmpegError as error:
             raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
 
-    def _picture(self, frame: Any) -> np.ndarray:
+    def _image(self, frame: Any) -> np.ndarray:
         """uint8 (H, W, 3), upright."""
         if (frame.width, frame.height) != self._stored_size:
             sizes = "{}x{} to {}x{}".format(*self._stored_size, frame.width, frame.height)
@@ -256,8 +256,8 @@ class VideoFile(VideoReader):
             rgb = frame.reformat(width=width, format="rgb24", interpolation=EXACT, threads=1).to_ndarray()
         except (av.FFmpegError, ValueError) as error:
             raise UserError(f"{self.path}: broken video ({one_line(error)})") from error
-        picture = upright(rgb, self._matrix)
-        return to_sdr(picture, self._transfer) if self._transfer in NAMES else picture
+        image = upright(rgb, self._matrix)
+        return to_sdr(image, self._transfer) if self._transfer in NAMES else image
 
 
 def _wideness(stream: Any) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import av
 
-# What a file may be read as, and from where. FFmpeg knows more: pictures, text, lists of other files, which it opens.
+# What a file may be read as, and from where. FFmpeg knows more: images, text, lists of other files, which it opens.
 ALLOWED = {
     "format_whitelist": "mov,matroska,avi,mpeg,mpegvideo,mpegts,flv,asf,gif,ogg,mxf,ivf,h264,hevc,m4v,yuv4mpegpipe",
     "protocol_whitelist": "file",
@@ -17,7 +17,7 @@ VIDEO_SUFFIXES = frozenset(
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file begins as MP4, Matroska or AVI do, or FFmpeg opens it as a video; not so for single pictures."""
+    """Whether a file begins as MP4, Matroska or AVI do, or FFmpeg opens it as a video; not so for single images."""
     if not (head := _head(path)):
         return False
     if head[4:8] == b"ftyp":
@@ -32,7 +32,7 @@ def is_video(path: Path) -> bool:
 
 
 def is_still(path: Path) -> bool:
-    """Whether a file begins as a single picture in MP4's container does: telephones' HEIC, or AVIF."""
+    """Whether a file begins as a single image in MP4's container does: telephones' HEIC, or AVIF."""
     head = _head(path)
     return head[4:8] == b"ftyp" and head[8:] in STILLS
 

@@ -33,13 +33,13 @@ def display_matrix(frame: Any) -> Matrix | None:
     return None
 
 
-def upright(picture: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """A stored picture (H, W, 3) as the matrix shows it."""
+def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:
+    """A stored image (H, W, 3) as the matrix shows it."""
     a, b, c, d = matrix
     if b:
-        picture = picture.swapaxes(0, 1)
+        image = image.swapaxes(0, 1)
     across, down = a + c, b + d  # the one of each that is not 0
-    return np.ascontiguousarray(picture[::down, ::across])
+    return np.ascontiguousarray(image[::down, ::across])
 
 
 def _sign(number: int) -> int:

@@ -11,7 +11,7 @@ from signgen.errors import UserError
 from signgen.io.names import visible
 from signgen.video.images import image_size, is_image, read_image
 
-# A folder of pictures carries no rate; this is that of Phoenix-2014T and of most sign-language corpora.
+# A folder of images carries no rate; this is that of Phoenix-2014T and of most sign-language corpora.
 FOLDER_FPS = 25.0
 
 
@@ -21,7 +21,7 @@ class VideoReader(ABC):
     Attributes:
         fps: frames per second; the average where the rate varies: frames come as stored, none added.
         size: (width, height) of a frame, turned upright.
-        stored_size: the same before its pixels were made square, which other tools' key points refer to.
+        stored_size: the same before its pixels were made square, which other tools' keypoints refer to.
     """
 
     fps: float
@@ -64,15 +64,15 @@ class VideoReader(ABC):
 
 
 class ImageFolder(VideoReader):
-    """The pictures in a folder, in natural order of their names (2 before 10), as a video."""
+    """The images in a folder, in natural order of their names (2 before 10), as a video."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.paths = sorted(filter(is_image, visible(self.path)), key=natural_key)
         if not self.paths:
-            raise UserError(f"{path}: the folder holds no pictures")
+            raise UserError(f"{path}: the folder holds no images")
         self.fps = FOLDER_FPS
-        self._example: tuple[Path, tuple[int, int]] | None = None  # a picture and its size, which all must have
+        self._example: tuple[Path, tuple[int, int]] | None = None  # an image and its size, which all must have
 
     @property
     def size(self) -> tuple[int, int]:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""High dynamic range to standard: what phones film as HLG or PQ in BT.2020, as pictures in BT.709.
+"""High dynamic range to standard: what phones film as HLG or PQ in BT.2020, as images in BT.709.
 
 Light is found by Recommendation ITU-R BT.2100, reference white put at 203 cd/m2 (Report BT.2408), highlights above half
 of it rolled off (as Reinhard et al. 2002, the last slope kept), and colours outside BT.709 cut.
@@ -18,9 +18,9 @@ LUMINANCE_2020 = np.array([0.2627, 0.6780, 0.0593])
 TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
 
 
-def to_sdr(picture: np.ndarray, transfer: int) -> np.ndarray:
+def to_sdr(image: np.ndarray, transfer: int) -> np.ndarray:
     """uint8 (H, W, 3) whose values are HLG's or PQ's, as uint8 (H, W, 3) for an ordinary display."""
-    return np.asarray(Image.fromarray(picture).filter(_table(transfer)))
+    return np.asarray(Image.fromarray(image).filter(_table(transfer)))
 
 
 @cache

@@ -84,9 +84,9 @@ class VideoWriter:
             raise ValueError(f"frame {frame.dtype} {frame.shape}, expected uint8 {(height, width, 3)}")
         even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         rgb = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        picture = rgb.reformat(format="yuv420p", dst_colorspace=self._matrix, interpolation=EXACT, threads=1)
-        picture.pts, picture.time_base = self.count, 1 / self._rate
-        self._container.mux(self._stream.encode(picture))
+        image = rgb.reformat(format="yuv420p", dst_colorspace=self._matrix, interpolation=EXACT, threads=1)
+        image.pts, image.time_base = self.count, 1 / self._rate
+        self._container.mux(self._stream.encode(image))
         self.count += 1
 
     def _add_stream(self) -> Any:

@@ -12,11 +12,11 @@ from signgen.cli import main
 
 @pytest.fixture
 def clips(tmp_path: Path) -> tuple[str, str]:
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 48, 64, 3), np.uint8)
-    for name, clip in zip("gr", pictures, strict=True):
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 48, 64, 3), np.uint8)
+    for name, clip in zip("gr", images, strict=True):
         (tmp_path / name).mkdir()
-        for i, picture in enumerate(clip):
-            Image.fromarray(picture).save(tmp_path / name / f"{i}.png")
+        for i, image in enumerate(clip):
+            Image.fromarray(image).save(tmp_path / name / f"{i}.png")
     return str(tmp_path / "g"), str(tmp_path / "r")
 
 

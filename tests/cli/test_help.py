@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from signgen.cli import app
+from signgen.cli import app, main
 from signgen.cli.evaluate import evaluate
 from signgen.cli.export import export
 from signgen.cli.render import render
@@ -38,3 +38,12 @@ def test_help_is_in_panels_and_cuts_nothing(cli: Cli, verb: str, monkeypatch: py
     assert {"--json", "--help"} <= shown
     assert shown >= {name for name in declared if f'"{name}"' in inspect.getsource(function)} - {"--help"}
     assert f"signgen {verb} " in out.split("Example:")[1]
+
+
+def test_shells_complete_verbs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = {"_SIGNGEN_COMPLETE": "complete_bash", "COMP_WORDS": "signgen rend", "COMP_CWORD": "1"}
+    for name, value in asked.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert (ended.value.code, capsys.readouterr().out.split()) == (0, ["render"])

@@ -79,7 +79,7 @@ def test_wrong_usage_is_one_line_and_status_2(cli: Cli, args: list[str], message
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (UserError("frame.png: no such picture"), 2, "frame.png: no such picture"),
+        (UserError("frame.png: no such image"), 2, "frame.png: no such image"),
         (PermissionError(13, "Permission denied", "poses.npz"), 2, "poses.npz: Permission denied"),
         (OSError(28, "No space left on device"), 1, "the disk is full: [Errno 28] No space left on device"),
         (OSError(5, "Input/output error"), 1, "Input/output error"),
@@ -130,6 +130,6 @@ def test_the_installed_command(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("signgen")
     done = subprocess.run([command, "render", "no.png", "no.npz", "-o", "out.mp4"], capture_output=True, cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == b"signgen: no.png: no such picture\n"
+    assert done.stderr == b"signgen: no.png: no such image\n"
     assert done.stdout == b""
     assert not list(tmp_path.iterdir())

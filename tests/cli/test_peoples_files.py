@@ -15,18 +15,18 @@ from .conftest import Cli
 REPORTS = "real/public-reports"
 # What can be read, by what kind of error it is where it cannot.
 REFUSED = {
-    "13:19:57.mp4": "a video holds no key points",
-    "Screen recording 13:19:57.mp4": "a video holds no key points",
-    "clip:1.mp4": "a video holds no key points",
-    "clip.gif": "a video holds no key points",
-    "corpus.mpg": "a video holds no key points",
-    "corpus.wmv": "a video holds no key points",
-    "corpus.ts": "a video holds no key points",
-    "corpus.flv": "a video holds no key points",
-    "webcam-jitter.webm": "a video holds no key points",
-    "signer.avif": "not a pose file but a picture",
-    "signer.jfif": "not a pose file but a picture",
-    "no-suffix": "not a pose file but a picture",
+    "13:19:57.mp4": "a video holds no keypoints",
+    "Screen recording 13:19:57.mp4": "a video holds no keypoints",
+    "clip:1.mp4": "a video holds no keypoints",
+    "clip.gif": "a video holds no keypoints",
+    "corpus.mpg": "a video holds no keypoints",
+    "corpus.wmv": "a video holds no keypoints",
+    "corpus.ts": "a video holds no keypoints",
+    "corpus.flv": "a video holds no keypoints",
+    "webcam-jitter.webm": "a video holds no keypoints",
+    "signer.avif": "not a pose file but an image",
+    "signer.jfif": "not a pose file but an image",
+    "no-suffix": "not a pose file but an image",
     "progressive.skels": ".skels of Progressive Transformers",
     "poses-torch-save.pt": "a file of torch.save",
 }
@@ -57,7 +57,7 @@ READ = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """two.npz: two people, in 5 of 6 frames, in parts of a picture whose size is not said."""
+    """two.npz: two people, in 5 of 6 frames, in parts of an image whose size is not said."""
     rng = np.random.default_rng(0)
     one = np.concatenate([rng.uniform(0.05, 0.4, (1, 133, 2)).repeat(6, 0), np.full((6, 133, 1), 0.9)], -1)
     both = np.stack([one, one + np.array([0.5, 0, 0])], 1)
@@ -100,7 +100,7 @@ def test_info_says_how_many_there_are(cli: Cli, folder: Path) -> None:
     [
         (["--person", "2", "--size", "9x9"], "there is no person 2: the 2 people are counted from 0"),
         (["--person", "front", "--size", "9x9"], "--person front: expected N, left, right, largest, or x,y"),
-        ([], "its coordinates are normalised (0..1), and npz does not say how large the picture was: give its size"),
+        ([], "its coordinates are normalised (0..1), and npz does not say how large the image was: give its size"),
     ],
 )
 def test_mistakes_end_in_one_line(cli: Cli, folder: Path, arguments: list[str], message: str) -> None:

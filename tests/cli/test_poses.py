@@ -59,14 +59,14 @@ def test_info_lists_the_sequences_of_a_file_of_many(cli: Cli, tmp_path: Path, po
     assert len(json.loads(cli("poses", "info", tmp_path / "many.npz", "--json").out)["sequences"]) == 30
     text = cli("poses", "info", tmp_path / "many.npz").out
     assert "30 sequences, one is selected by FILE::NAME" in text
-    assert "6 frames of a picture whose size the file does not say" in cli(
+    assert "6 frames of an image whose size the file does not say" in cli(
         "poses", "info", f"{tmp_path / 'many.npz'}::clip3"
     ).out  # fmt: skip
 
 
 def test_info_knows_drawn_poses(cli: Cli, tmp_path: Path) -> None:
     Image.new("RGB", (30, 40)).save(tmp_path / "0.png")
-    assert "drawn poses, 1 frame 30x40, no key points" in cli("poses", "info", tmp_path).out
+    assert "drawn poses, 1 frame 30x40, no keypoints" in cli("poses", "info", tmp_path).out
 
 
 def test_convert(cli: Cli, tmp_path: Path, pose_file: Path, poses: PoseSequence) -> None:
@@ -84,7 +84,7 @@ def test_convert_needs_the_size_that_the_file_does_not_say(cli: Cli, tmp_path: P
     np.save(tmp_path / "in.npy", poses.keypoints)
     run = cli("poses", "convert", tmp_path / "in.npy", "-o", tmp_path / "out.pose")
     assert run.status == 2
-    assert "does not say how large the picture was: give its size" in run.err
+    assert "does not say how large the image was: give its size" in run.err
     cli("poses", "convert", tmp_path / "in.npy", "-o", tmp_path / "out.pose", "--size", "64x80", "--fps", 50)
     assert (read_poses(tmp_path / "out.pose").size, read_poses(tmp_path / "out.pose").fps) == ((64, 80), 50)
 

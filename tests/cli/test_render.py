@@ -59,7 +59,7 @@ def args(folder: Path, model: Path) -> Render:
     return build
 
 
-def test_a_frame_for_every_pose_of_the_pictures_size(cli: Cli, args: Render, folder: Path, model: Path) -> None:
+def test_a_frame_for_every_pose_of_the_images_size(cli: Cli, args: Render, folder: Path, model: Path) -> None:
     status, out, err = cli(*args("--seed", 7))
     assert (status, err) == (0, "")
     assert out.startswith(f"{folder / 'out.mp4'}: 5 frames of 45x53 at 25 fps, made with tiny in ")
@@ -143,9 +143,9 @@ def arrays(folder: Path, **content: np.ndarray) -> None:
 
 
 BROKEN_FILES: dict[str, tuple[Callable[[Path], object], dict[str, str], str]] = {
-    "no frame": (lambda _: None, {"frame": "no.png"}, "no.png: no such picture"),
+    "no frame": (lambda _: None, {"frame": "no.png"}, "no.png: no such image"),
     "no video": (lambda _: None, {"frame": "no.mp4"}, "no.mp4"),
-    "broken picture": (
+    "broken image": (
         lambda f: (f / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n junk"),
         {"frame": "bad.png"},
         "bad.png",
@@ -157,7 +157,7 @@ BROKEN_FILES: dict[str, tuple[Callable[[Path], object], dict[str, str], str]] = 
         "bad.mp4",
     ),
     "empty file": (lambda f: (f / "bad.mp4").touch(), {"frame": "bad.mp4"}, "bad.mp4"),
-    "empty folder": (lambda f: (f / "bad").mkdir(), {"frame": "bad"}, "bad: the folder holds no pictures"),
+    "empty folder": (lambda f: (f / "bad").mkdir(), {"frame": "bad"}, "bad: the folder holds no images"),
     "text": (lambda f: (f / "bad.txt").write_text("hello"), {"frame": "bad.txt"}, "bad.txt"),
     "no poses": (lambda _: None, {"poses": "no.npz"}, "no.npz: "),
     "a folder of poses": (lambda f: (f / "bad").mkdir(), {"poses": "bad"}, "bad"),
@@ -171,7 +171,7 @@ BROKEN_FILES: dict[str, tuple[Callable[[Path], object], dict[str, str], str]] = 
     "absurd size": (
         lambda f: arrays(f, keypoints=np.ones((5, 133, 3)), size=np.array([0, -3])),
         {"poses": "bad.npz"},
-        "picture size (0, -3)",
+        "image size (0, -3)",
     ),
     "absurd rate": (
         lambda f: arrays(f, keypoints=np.ones((5, 133, 3)), fps=np.float32("nan")),
@@ -323,7 +323,7 @@ def test_models_are_listed_and_described(
     assert cli("models", "list").out == f"mini  {size / 2**20:.1f} MiB, licence not stated; data: not stated\n"
     result = json.loads(cli("models", "info", "mini", "--json").out)
     assert result["sha256"] == model_hash(model)
-    assert result["picture_size"] == [52, 42]
+    assert result["image_size"] == [52, 42]
     assert set(result["parts"]) == {"fusion", "scheduler", "source_encoder", "unet", "vae"}
     (tmp_path / "mini" / "README.md").write_text("---\nlicense: mit\n---\n# mini\n\n## Data\n\nTwo clips. No more.\n")
     assert "licence mit; data: Two clips\n" in cli("models", "list").out
@@ -347,6 +347,6 @@ def test_demo_with_the_model_in_the_package(cli: Cli, tmp_path: Path) -> None:
     with open_video(tmp_path / "demo.mp4") as video:
         assert (len(video), video.size, video.fps) == (36, (210, 260), 25)
         still, moved = (np.abs(video[frame].astype(int) - source) for frame in (0, 18))
-    # The first pose is that of the source picture: a model that works gives the picture back, nearly.
+    # The first pose is that of the source image: a model that works gives the image back, nearly.
     assert still.mean() < 8
     assert (moved > 60).mean() > 1.5 * (still > 60).mean()

@@ -50,7 +50,7 @@ def test_counts_sizes_and_poses_that_do_not_match(root: Path) -> None:
         (
             "alba_clip1",
             "train.npz",
-            f"most points lie outside the {WIDTH}x{HEIGHT} picture; are they in its pixels?",
+            f"most points lie outside the {WIDTH}x{HEIGHT} image; are they in its pixels?",
         ),
         ("bo_clip0", "train.npz", "5 of 5 poses have no point at all"),
     ]
@@ -75,7 +75,7 @@ def test_the_odd_size_out(tmp_path: Path) -> None:
     assert messages(tmp_path, None) == [("clip2", "clip2", "frames of 80x64, but 2 clips have 64x80")]
 
 
-def test_every_broken_picture_is_named_unless_quick(tmp_path: Path) -> None:
+def test_every_broken_image_is_named_unless_quick(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     for number in range(5):
         Image.new("RGB", (64, 80)).save(tmp_path / "a" / f"{number}.png")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from signgen.data import PairDataset, open_corpus
 from signgen.data.deepfashion import official_pairs
-from signgen.data.deepfashion_lists import picture_key, read_pairs, read_picture_list
+from signgen.data.deepfashion_lists import image_key, read_image_list, read_pairs
 from signgen.errors import UserError
 from signgen.poses.formats.detect import list_sequences
 
@@ -39,9 +39,9 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_every_spelling_has_one_key() -> None:
-    assert [picture_key(name) for name in FLAT] == KEYS[:2]
-    assert picture_key(f"./img/{KEYS[2]}.jpg") == KEYS[2]
-    assert picture_key("fasionMENJacketsVestsid0000333606_6flat.jpg") == "MEN/Jackets_Vests/id_00003336/06_6_flat"
+    assert [image_key(name) for name in FLAT] == KEYS[:2]
+    assert image_key(f"./img/{KEYS[2]}.jpg") == KEYS[2]
+    assert image_key("fasionMENJacketsVestsid0000333606_6flat.jpg") == "MEN/Jackets_Vests/id_00003336/06_6_flat"
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_every_spelling_has_one_key() -> None:
     ["", "x.jpg", "fashionWOMENTeesid1_1front.jpg", "../../etc/passwd", "MEN/../id_00000001/01_1_front"],
 )
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(UserError, match="not the name of a DeepFashion picture"):
-        picture_key(name)
+    with pytest.raises(UserError, match="not the name of a DeepFashion image"):
+        image_key(name)
 
 
 def test_all_official_names_have_distinct_keys(shared: Path) -> None:
     lists = shared / "real" / "deepfashion-lists"
-    keys = read_picture_list(lists / "train.lst") + read_picture_list(lists / "test.lst")
+    keys = read_image_list(lists / "train.lst") + read_image_list(lists / "test.lst")
     assert len(keys) == len(set(keys)) == 52_712
     pairs = read_pairs(lists / "fasion-pairs-test.csv")
     assert len(pairs) == 8670
     assert {key for pair in pairs for key in pair} <= set(keys)
-    table = {picture_key(name) for name in list_sequences(lists / "fasion-annotation-test.csv")}
+    table = {image_key(name) for name in list_sequences(lists / "fasion-annotation-test.csv")}
     assert len(table) == 4061
     assert {key for pair in pairs for key in pair} <= table <= set(keys)
 
@@ -92,7 +92,7 @@ def test_points_lose_the_margin(shop: Path) -> None:
     np.testing.assert_array_equal(poses.keypoints[0, 17], (0, 0, 0))
 
 
-def test_the_table_that_knows_most_pictures_is_used(shop: Path) -> None:
+def test_the_table_that_knows_most_images_is_used(shop: Path) -> None:
     row = "{}: " + str([30] * 18) + ": " + str([60] * 18)
     (shop / "fasion-annotation-a.csv").write_text("\n".join([TABLE_HEADER, row.format(FLAT[0])]))
     names = [f"fashionWOMENTees_Tanksid0000347017_{view}.jpg" for view in ("1front", "3back", "4full")]
@@ -151,10 +151,10 @@ def test_bad_pairs(tmp_path: Path, content: str, message: str) -> None:
         read_pairs(path)
 
 
-def test_pictures_that_no_table_knows(shop: Path) -> None:
+def test_images_that_no_table_knows(shop: Path) -> None:
     row = f"{FLAT[0]}: {[30] * 18}: {[60] * 18}"
     (shop / "fasion-annotation-train.csv").write_text(f"{TABLE_HEADER}\n{row}\n")
-    with pytest.raises(UserError, match=f"no key points for {KEYS[1]}"):
+    with pytest.raises(UserError, match=f"no keypoints for {KEYS[1]}"):
         open_corpus(shop, "train").poses(0)
     (shop / "fasion-annotation-train.csv").write_text(f"{TABLE_HEADER}\n{row.replace(FLAT[0], 'x.jpg')}\n")
     with pytest.raises(UserError, match=r"'x\.jpg' is not the name"):
@@ -166,7 +166,7 @@ def test_pictures_that_no_table_knows(shop: Path) -> None:
 def test_any_bytes_give_a_list_or_one_line(tmp_path: Path, start: str, rest: bytes) -> None:
     path = tmp_path / "list"
     path.write_bytes(start.encode() + rest)
-    for read in (read_picture_list, read_pairs):
+    for read in (read_image_list, read_pairs):
         try:
             read(path)
         except UserError as error:

@@ -139,7 +139,7 @@ def test_seeds_differ(corpus: Corpus) -> None:
     assert (one != other).all()
 
 
-def test_flip_mirrors_pictures_and_exchanges_hands(corpus: Corpus) -> None:
+def test_flip_mirrors_images_and_exchanges_hands(corpus: Corpus) -> None:
     plain = PairDataset(corpus, SIZE, 5, 7)
     flipped = PairDataset(corpus, SIZE, 5, 7, Augmentation(flip=1.0))
     for n in range(5):
@@ -162,7 +162,7 @@ def test_colours_change_alike_in_source_and_target(corpus: Corpus) -> None:
         torch.testing.assert_close(changed[n]["pose"], plain[n]["pose"])
 
 
-def test_jitter_moves_the_drawn_pose_and_not_the_pictures(corpus: Corpus) -> None:
+def test_jitter_moves_the_drawn_pose_and_not_the_images(corpus: Corpus) -> None:
     plain, noisy = (
         PairDataset(corpus, SIZE, 1, 7, options)[0] for options in (None, Augmentation(keypoint_jitter=2.0))
     )

@@ -40,7 +40,7 @@ def write_labels(path: Path) -> None:
     path.write_bytes(gzip.compress(pickle.dumps([{**label, "sign": torch.zeros(2, 3)} for label in labels])))
 
 
-def write_pictures(folder: Path, length: int) -> None:
+def write_images(folder: Path, length: int) -> None:
     folder.mkdir(parents=True)
     for number in range(1, length + 1):
         Image.new("RGB", (210, 260), (number, 0, 0)).save(folder / f"images{number:04d}.png")
@@ -50,10 +50,10 @@ def write_pictures(folder: Path, length: int) -> None:
 @pytest.mark.parametrize(
     "place", ["features/fullFrame-210x260px/test/{}/1", "features/fullFrame-210x260px/test/{}", "images/{}"]
 )
-def test_picture_layouts(tmp_path: Path, home: str, place: str) -> None:
+def test_image_layouts(tmp_path: Path, home: str, place: str) -> None:
     write_table(tmp_path / home)
     for name, length in zip(NAMES, LENGTHS, strict=True):
-        write_pictures(tmp_path / home / place.format(name), length)
+        write_images(tmp_path / home / place.format(name), length)
     corpus = open_corpus(tmp_path, "test")
     assert [clip.name for clip in corpus] == NAMES
     assert [clip.speaker for clip in corpus] == ["Signer00", "Signer01"]
@@ -77,7 +77,7 @@ def test_videos_and_labels_with_archived_poses(tmp_path: Path) -> None:
     assert [clip.length for clip in corpus] == LENGTHS
     for index, name in enumerate(NAMES):
         poses = corpus.poses(index)
-        assert poses.size == (210, 260)  # the points' picture, though the videos are smaller
+        assert poses.size == (210, 260)  # the points' image, though the videos are smaller
         np.testing.assert_array_equal(poses.keypoints, keypoints[f"test/{name}"].astype(np.float32))
     assert PairDataset(corpus, (80, 64), 3, seed=0)[2]["pose"].any()
     assert sum(len(driven.poses) for driven in first_frame_protocol(corpus)) == sum(LENGTHS)
@@ -89,8 +89,8 @@ def test_archives_of_tensors_by_either_name(tmp_path: Path, prefix: str) -> None
     points = torch.from_numpy(make_keypoints(3, 5).astype(np.float32))
     archive = {prefix + NAMES[0]: {"name": NAMES[0], "keypoint": points, "num_frames": 3}}
     (tmp_path / "Phoenix-2014T.test").write_bytes(pickle.dumps(archive))
-    write_pictures(tmp_path / "images" / NAMES[0], 3)
-    write_pictures(tmp_path / "images" / NAMES[1], 3)
+    write_images(tmp_path / "images" / NAMES[0], 3)
+    write_images(tmp_path / "images" / NAMES[1], 3)
     corpus = open_corpus(tmp_path, "test")
     np.testing.assert_array_equal(corpus.poses(0).keypoints, points.numpy())
     with pytest.raises(UserError, match=f"no sequence called 'test/{NAMES[1]}'"):
@@ -100,7 +100,7 @@ def test_archives_of_tensors_by_either_name(tmp_path: Path, prefix: str) -> None
 def test_split_archive_of_arrays_and_own_pose_files(tmp_path: Path) -> None:
     write_table(tmp_path)
     for name, length in zip(NAMES, LENGTHS, strict=True):
-        write_pictures(tmp_path / "images" / name, length)
+        write_images(tmp_path / "images" / name, length)
     (tmp_path / "poses" / "test").mkdir(parents=True)
     np.save(tmp_path / "poses" / "test" / f"{NAMES[1]}.npy", make_keypoints(12, 1))
     corpus = open_corpus(tmp_path, "test")
@@ -115,7 +115,7 @@ def test_hostile_archive_is_refused(tmp_path: Path) -> None:
 
     write_table(tmp_path)
     (tmp_path / "Phoenix-2014T.test").write_bytes(pickle.dumps({NAMES[0]: Hostile()}))
-    write_pictures(tmp_path / "images" / NAMES[0], 3)
+    write_images(tmp_path / "images" / NAMES[0], 3)
     with pytest.raises(UserError, match="refused"):
         open_corpus(tmp_path, "test").poses(0)
     assert not (tmp_path / "pwned").exists()

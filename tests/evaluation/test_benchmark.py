@@ -62,7 +62,7 @@ def test_the_autoencoder_row_is_what_the_model_could_reach(
 
     monkeypatch.setattr("signgen.evaluation.baselines.encode", seen)
     pipeline = FPDMPipeline.from_pretrained(tiny_model)
-    pipeline.register_to_config(picture_size=(160, 128))
+    pipeline.register_to_config(image_size=(160, 128))
     clip = next(first_frame_protocol(open_corpus(settings.roots, "train")))
     rows = list(reconstructed(pipeline, "squash")(clip))
     assert set(sizes) == {(160, 128)}
@@ -98,8 +98,8 @@ def test_frames_of_any_system(settings: BenchmarkSettings, tmp_path: Path) -> No
     for name in ("alba_clip0", "stranger"):
         (tmp_path / "theirs" / name).mkdir(parents=True)
         for i in range(6):
-            picture = np.full((80, 64, 3), 20 + 10 * i, np.uint8)
-            Image.fromarray(picture).save(tmp_path / "theirs" / name / f"{i}.png")
+            image = np.full((80, 64, 3), 20 + 10 * i, np.uint8)
+            Image.fromarray(image).save(tmp_path / "theirs" / name / f"{i}.png")
     found = run_benchmark(settings)
     row = found.rows["theirs"]
     assert [clip.name for clip in row.clips] == ["alba_clip0"]

@@ -37,7 +37,7 @@ def test_nothing_to_pair_is_an_error(write_clip, tmp_path: Path) -> None:
         pair_clips(tmp_path / "g", tmp_path / "r")
     with pytest.raises(UserError, match="no such file or folder"):
         pair_clips(tmp_path / "missing", tmp_path / "r")
-    with pytest.raises(UserError, match="no videos and no folders of pictures"):
+    with pytest.raises(UserError, match="no videos and no folders of images"):
         pair_clips(tmp_path / "g", tmp_path / "empty")
 
 

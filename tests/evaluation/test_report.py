@@ -125,7 +125,7 @@ def test_a_failure_leaves_the_old_page(write_clip, tmp_path: Path) -> None:
     pairing = pair_clips(a, a)
     result = evaluate_pairs(pairing, metrics=["ssim"])
     (tmp_path / "out.html").write_text("old")
-    (a / "1.png").write_bytes(b"no picture")
+    (a / "1.png").write_bytes(b"no image")
     with pytest.raises(UserError):
         write_report(tmp_path / "out.html", result, pairing)
     assert (tmp_path / "out.html").read_text() == "old"
@@ -161,9 +161,9 @@ def test_mean_change_is_per_pixel_and_monotone() -> None:
         frame = np.full((2, 3, 3), 100, np.uint8)
         frame[0] = level
         mean.add(frame)
-    picture = mean.picture()
-    assert (picture[1] == (0, 0, 10)).all()
-    assert (picture[0] == (190, 50, 80)).all()  # 4 of HEAT_LEVELS: half way on a square root's scale
+    image = mean.image()
+    assert (image[1] == (0, 0, 10)).all()
+    assert (image[0] == (190, 50, 80)).all()  # 4 of HEAT_LEVELS: half way on a square root's scale
     assert HEAT_LEVELS == 16
 
 

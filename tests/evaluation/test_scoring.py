@@ -111,7 +111,7 @@ def test_unknown_metric_names_the_nearest(write_clip) -> None:
         evaluate(a, a, metrics=["hand-ssim"])
 
 
-def test_a_broken_picture_is_an_error(write_clip) -> None:
+def test_a_broken_image_is_an_error(write_clip) -> None:
     a, b = write_clip("a"), write_clip("b")
     (a / "1.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
     with pytest.raises(UserError, match=r"1\.png"):
@@ -239,7 +239,7 @@ def test_signers_have_totals_of_their_own(write_clip, tmp_path: Path) -> None:
 def test_two_processes_score_as_one(write_clip, tmp_path: Path) -> None:
     for i in range(5):
         write_clip(f"g/{i}", 2 + i, seed=i), write_clip(f"r/{i}", 2 + i, seed=10 + i)
-    (tmp_path / "g/1/0.png").write_bytes(b"no picture")
+    (tmp_path / "g/1/0.png").write_bytes(b"no image")
     write_clip("g/short", 1), write_clip("r/short", 2)
     sequences = {str(i): poses(2 + i) for i in range(5)} | {"short": poses(2)}
     pairing, metrics = pair_clips(tmp_path / "g", tmp_path / "r"), ["ssim", "psnr", "hand-ssim", "tcd"]

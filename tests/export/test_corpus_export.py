@@ -140,7 +140,7 @@ def test_a_broken_clip_is_recorded_and_tried_again(settings: ExportSettings, cor
 
 
 def estimator(hands: bool) -> Callable[..., object]:
-    """Finds a body in the middle of the picture, and hands or none."""
+    """Finds a body in the middle of the image, and hands or none."""
 
     @contextmanager
     def opened(device: str) -> Iterator[Callable[[np.ndarray], np.ndarray]]:

@@ -76,13 +76,13 @@ def labels() -> list[Files]:
 
 
 def images() -> list[Files]:
-    picture = Image.fromarray((POINTS[0, :48, None, :] * np.ones((1, 32, 1))).astype(np.uint8))
+    image = Image.fromarray((POINTS[0, :48, None, :] * np.ones((1, 32, 1))).astype(np.uint8))
     kinds = {"png": {}, "jpg": {"progressive": True}, "webp": {}, "bmp": {}, "tif": {"compression": "tiff_lzw"}}
     names = {"jpg": "jpeg", "tif": "tiff"}
     return [
-        {f"0.{suffix}": _written(lambda file, s=suffix, o=options: picture.save(file, names.get(s, s), **o))}  # type: ignore[misc]
+        {f"0.{suffix}": _written(lambda file, s=suffix, o=options: image.save(file, names.get(s, s), **o))}  # type: ignore[misc]
         for suffix, options in kinds.items()
-    ] + [{"0.png": _written(lambda file: picture.convert("RGBA").save(file, "png"))}]
+    ] + [{"0.png": _written(lambda file: image.convert("RGBA").save(file, "png"))}]
 
 
 def videos() -> list[Files]:

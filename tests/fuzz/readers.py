@@ -62,9 +62,9 @@ def _poses(path: Path) -> None:
 
 def _image(folder: Path) -> None:
     (path,) = folder.iterdir()
-    picture = read_image(path)
-    height, width, channels = picture.shape
-    assert (picture.dtype, channels, image_size(path)) == (np.uint8, 3, (width, height))
+    image = read_image(path)
+    height, width, channels = image.shape
+    assert (image.dtype, channels, image_size(path)) == (np.uint8, 3, (width, height))
 
 
 def _video(path: Path) -> None:
@@ -127,7 +127,7 @@ READERS: dict[str, Reader] = {
     "JSON poses": Reader(corpus.json_poses, mutated_json, X(_poses)),
     "JSON folders": Reader(lambda: [corpus.poses("")], mutated_json, _poses),
     "DeepFashion rows": Reader(corpus.deepfashion_rows, mutated_text, X(_poses)),
-    "key-point pickles": Reader(corpus.pickles, mutated_bytes, X(_poses)),
+    "keypoint pickles": Reader(corpus.pickles, mutated_bytes, X(_poses)),
     "label pickles": Reader(corpus.labels, mutated_gzip, X(read_labels)),
     "images": Reader(corpus.images, mutated_bytes, _image),
     "image folders": Reader(corpus.images, mutated_bytes, _video),

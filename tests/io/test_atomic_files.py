@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from signgen.errors import UserError
-from signgen.io.atomic_files import atomic_folder, atomic_path, locked_folder
+from signgen.io.atomic_files import atomic_folder, atomic_path, check_writable, locked_folder
 
 
 def test_path_appears_only_when_complete(tmp_path: Path) -> None:
@@ -179,3 +179,24 @@ def test_a_folder_has_one_writer(tmp_path: Path) -> None:
     with locked_folder(tmp_path / "empty"):
         pass
     assert sorted(os.listdir(tmp_path)) == ["out"]
+
+
+def test_a_place_is_looked_at_before_the_work_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for place in ("new", "new/er/still", "file"):
+        check_writable(tmp_path / place)
+    check_writable(tmp_path, folder=True)
+    wrong = [("", False, "is a folder"), ("file", True, "is a file"), ("file/below/it", False, "file is not a folder")]
+    for place, folder, message in wrong:
+        with pytest.raises(UserError, match=message):
+            check_writable(tmp_path / place, folder=folder)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing is forbidden to this user")
+def test_a_place_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="Permission denied"):
+        check_writable(tmp_path / "file")
+    tmp_path.chmod(0o700)

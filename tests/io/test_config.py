@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from signgen.errors import UserError
 from signgen.io.config import known_keys, load_config, to_yaml
+from signgen.training.settings import TrainingSettings
 
 
 @dataclass
@@ -163,6 +164,16 @@ def test_any_override_gives_a_config_or_a_user_error(key: str, value: str) -> No
         assert len(str(error).splitlines()) == 1
 
 
+def test_a_mapping_is_no_text_in_a_list(tmp_path):
+    @dataclass
+    class Names:
+        names: list[str] = field(default_factory=list)
+
+    (tmp_path / "a.yaml").write_text("names: [{}, b]")
+    with pytest.raises(UserError, match=r"names\[0\]"):
+        load_config(Names, tmp_path / "a.yaml")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -182,3 +193,8 @@ def test_a_file_makes_no_more_than_it_has(tmp_path, text):
     with pytest.raises(UserError, match=r"a\.yaml"):
         load_config(Recipe, tmp_path / "a.yaml")
     assert time.process_time() - start < 5
+
+
+def test_a_key_of_an_older_name_is_told_the_new_one() -> None:
+    with pytest.raises(UserError, match="the key 'picture_size' is called 'image_size' now"):
+        load_config(TrainingSettings, overrides=["picture_size=64x64"])

@@ -9,11 +9,11 @@ HEIGHT, WIDTH, FRAMES = 130, 105, 14
 
 @pytest.fixture(scope="session")
 def reference() -> Tensor:
-    """A smooth random picture that drifts to the right by a pixel a frame, uint8 (14, 130, 105, 3)."""
+    """A smooth random image that drifts to the right by a pixel a frame, uint8 (14, 130, 105, 3)."""
     noise = np.random.default_rng(0).normal(size=(HEIGHT, WIDTH + FRAMES, 3))
-    picture = gaussian_filter(noise, (3, 3, 0), mode="wrap")
-    picture = (128 + 50 * picture / picture.std()).clip(0, 255).astype(np.uint8)
-    return torch.from_numpy(np.stack([picture[:, FRAMES - i : FRAMES - i + WIDTH] for i in range(FRAMES)]))
+    image = gaussian_filter(noise, (3, 3, 0), mode="wrap")
+    image = (128 + 50 * image / image.std()).clip(0, 255).astype(np.uint8)
+    return torch.from_numpy(np.stack([image[:, FRAMES - i : FRAMES - i + WIDTH] for i in range(FRAMES)]))
 
 
 @pytest.fixture(scope="session")

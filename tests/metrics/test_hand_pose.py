@@ -17,8 +17,8 @@ class BrightestPoint:
     name = "brightest point"
     whole_frame, on_cpu = False, True
 
-    def __call__(self, picture: np.ndarray) -> np.ndarray:
-        light = picture.astype(int).sum(-1)
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        light = image.astype(int).sum(-1)
         if light.max() < 300:
             return np.zeros((0, 21, 2))
         y, x = np.unravel_index(light.argmax(), light.shape)

@@ -37,7 +37,7 @@ def test_legacy_variants_equal_scikit_image_with_the_generated_frames_span(
 
 
 def test_flat_and_extreme_frames_equal_scikit_image() -> None:
-    """Flat pictures are where float32 variances cancel worst."""
+    """Flat images are where float32 variances cancel worst."""
     frames = torch.tensor([0, 1, 128, 254, 255], dtype=torch.uint8)[:, None, None, None].expand(5, 20, 20, 3)
     expected = [
         structural_similarity(a, b, data_range=255, channel_axis=2, **ARGUMENTS["gaussian"])

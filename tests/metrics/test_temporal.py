@@ -23,8 +23,8 @@ ALL = [
 @pytest.fixture
 def still() -> Tensor:
     """A clip that does not move, uint8 (6, 60, 70, 3)."""
-    picture = torch.randint(40, 200, (1, 60, 70, 3), generator=torch.Generator().manual_seed(0))
-    return picture.byte().expand(6, -1, -1, -1).contiguous()
+    image = torch.randint(40, 200, (1, 60, 70, 3), generator=torch.Generator().manual_seed(0))
+    return image.byte().expand(6, -1, -1, -1).contiguous()
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_batches_do_not_matter(metric, noisy, reference, keypoints) -> None:
 
 @pytest.mark.parametrize("metric", ALL)
 def test_nothing_is_compared_across_clips(metric, still, reference, keypoints) -> None:
-    """Two still clips of different pictures: every score is that of a still clip."""
+    """Two still clips of different images: every score is that of a still clip."""
     instance = metric()
     for clip in (reference[:1], reference[9:10]):
         instance.new_clip()
@@ -136,11 +136,11 @@ def test_missing_opencv_is_an_error_that_says_what_to_install(monkeypatch) -> No
 
 
 def pose_at(*columns: int) -> Tensor:
-    """Drawings of a vertical line at each of these columns."""
-    drawings = torch.zeros(len(columns), 60, 80, 3, dtype=torch.uint8)
+    """Pose maps of a vertical line at each of these columns."""
+    pose_maps = torch.zeros(len(columns), 60, 80, 3, dtype=torch.uint8)
     for row, column in enumerate(columns):
-        drawings[row, :, column] = 255
-    return drawings
+        pose_maps[row, :, column] = 255
+    return pose_maps
 
 
 def test_blocks_away_from_the_pose() -> None:

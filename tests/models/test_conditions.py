@@ -6,8 +6,8 @@ from signgen.models.pixels import CLIP_STATISTICS, encoder_pixels
 from signgen.systems.fpdm.pipeline import FPDMPipeline
 
 
-def test_pictures_and_drawings_reach_the_fusion_encoder_in_one_framing(tiny_pipeline: FPDMPipeline) -> None:
-    """What is at one place of picture and drawing is at one place for the encoder, whatever their sizes: no crop."""
+def test_images_and_drawings_reach_the_fusion_encoder_in_one_framing(tiny_pipeline: FPDMPipeline) -> None:
+    """What is at one place of image and drawing is at one place for the encoder, whatever their sizes: no crop."""
     side = tiny_pipeline.fusion.encoder.config.image_size
     for corner in [(slice(0, 0.1), slice(0, 0.1)), (slice(0.9, 1), slice(0.9, 1)), (slice(0, 0.1), slice(0.9, 1))]:
         places = []

@@ -18,9 +18,9 @@ def test_frames_survive_the_way_to_images_and_back() -> None:
 
 
 def test_resizing_is_pillows() -> None:
-    picture = frames(2, 26, 21)
-    expected = Image.fromarray(picture[1].numpy()).resize((40, 33), Image.Resampling.BICUBIC)
-    assert np.array_equal(resize(picture, (33, 40))[1].numpy(), np.asarray(expected))
+    image = frames(2, 26, 21)
+    expected = Image.fromarray(image[1].numpy()).resize((40, 33), Image.Resampling.BICUBIC)
+    assert np.array_equal(resize(image, (33, 40))[1].numpy(), np.asarray(expected))
 
 
 def test_encoder_pixels_are_normalised_per_channel() -> None:

@@ -14,7 +14,7 @@ def poses() -> PoseSequence:
     return PoseSequence(keypoints.astype(np.float32), (80, 100), 25.0, "coco-wholebody-133")
 
 
-def test_points_are_shares_of_the_picture_and_minus_one_where_missing(poses: PoseSequence) -> None:
+def test_points_are_shares_of_the_image_and_minus_one_where_missing(poses: PoseSequence) -> None:
     points = body_points(poses)
     assert points.shape == (3, 18, 2)
     assert points.dtype == np.float32
@@ -25,12 +25,12 @@ def test_points_are_shares_of_the_picture_and_minus_one_where_missing(poses: Pos
     assert (points[[0, 2]][:, wrist] > 0).all()
 
 
-def test_the_size_of_the_picture_does_not_matter_to_them(poses: PoseSequence) -> None:
+def test_the_size_of_the_image_does_not_matter_to_them(poses: PoseSequence) -> None:
     assert np.allclose(body_points(poses), body_points(poses.scaled_to((40, 25))), atol=1e-6)
 
 
 def test_drawings_are_those_of_the_size_asked_for(poses: PoseSequence) -> None:
     inputs = pose_inputs(poses, (50, 40))
-    assert inputs.drawings.shape == (3, 50, 40, 3)
+    assert inputs.pose_maps.shape == (3, 50, 40, 3)
     assert len(inputs) == 3
-    assert np.array_equal(inputs.drawings[0], draw_pose(poses.scaled_to((40, 50)).keypoints[0], 50, 40))
+    assert np.array_equal(inputs.pose_maps[0], draw_pose(poses.scaled_to((40, 50)).keypoints[0], 50, 40))

@@ -22,8 +22,8 @@ def shop(tmp_path: Path) -> Path:
     for key in KEYS:
         for folder in ("img", "pose"):
             (root / folder / key).parent.mkdir(parents=True, exist_ok=True)
-        picture = rng.integers(0, 256, (110, 75, 3), dtype=np.uint8)
-        Image.fromarray(picture).save(root / "img" / f"{key}.jpg")
+        image = rng.integers(0, 256, (110, 75, 3), dtype=np.uint8)
+        Image.fromarray(image).save(root / "img" / f"{key}.jpg")
         points = rng.integers((45, 5), (210, 250), (18, 2))
         (root / "pose" / f"{key}.txt").write_text("\n".join(f"{x} {y}" for x, y in points))
     pairs = [(0, 1), (1, 0), (2, 3)]
@@ -33,10 +33,8 @@ def shop(tmp_path: Path) -> Path:
     return root
 
 
-def test_from_the_pictures_to_the_table_and_on_from_where_it_stopped(
-    recipe: Recipe, shop: Path, tmp_path: Path
-) -> None:
-    settings = ["steps=1", "picture_size=56x64", "data.preload=false", "autoencoder:hands=0", "autoencoder:face=0"]
+def test_from_the_images_to_the_table_and_on_from_where_it_stopped(recipe: Recipe, shop: Path, tmp_path: Path) -> None:
+    settings = ["steps=1", "image_size=56x64", "data.preload=false", "autoencoder:hands=0", "autoencoder:face=0"]
     settings += ["diffusion:hands=0", "diffusion:face=0"]  # 18 points have neither
     given = [shop, "--work", tmp_path / "work", "--configs", TINY, "--metrics", "ssim", "ssim-51", "--set", *settings]
     out = recipe("deepfashion.py", *given)

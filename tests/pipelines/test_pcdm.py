@@ -22,7 +22,7 @@ def test_phoenix_from_the_corpus_to_the_table_and_on_from_where_it_stopped(
     given += ["--benchmark", "split=train", "clips=2", "metrics=[ssim]", "calibration=[]"]
     out = recipe("pcdm_phoenix14t.py", *given)
     assert [line.split()[0] for line in out.splitlines()[:6]] == STAGES
-    assert "coarse 5 pictures" in out
+    assert "coarse 5 images" in out
     assert out[out.index("method") :].split("\n\n")[0].splitlines()[-1].startswith("pcdm-refine ")
     assert "source: 0.5" in (tmp_path / "pcdm-inpaint" / "config.yaml").read_text()
 
@@ -32,12 +32,12 @@ def test_phoenix_from_the_corpus_to_the_table_and_on_from_where_it_stopped(
     assert again == out[out.index("method") :]
 
 
-def test_deepfashion_from_the_pictures_to_the_table(
+def test_deepfashion_from_the_images_to_the_table(
     recipe: Recipe,
     shop: Path,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    settings = ["steps=1", "batch_size=2", "picture_size=56x64", "data.preload=false"]  # 18 points have no hands:
+    settings = ["steps=1", "batch_size=2", "image_size=56x64", "data.preload=false"]  # 18 points have no hands:
     settings += [f"{stage}:{region}=0" for stage in LATENT for region in ("hands", "face")]
     given = [shop, "--work", tmp_path / "work", "--configs", TINY, "--metrics", "ssim", "--size", "176x256"]
     out = recipe("pcdm_deepfashion.py", *given, "--set", *settings)
@@ -60,7 +60,7 @@ def test_the_comparison_gives_every_row_the_same_arithmetic_and_parameters(
         "batch_size=1",
         "data.preload=false",
         "precision=fp32",
-        "picture_size=56x64",
+        "image_size=56x64",
         "source_size=64x64",
     ]
     out = recipe("comparison.py", *given)

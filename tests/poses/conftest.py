@@ -6,7 +6,7 @@ import pytest
 from signgen.poses import PoseSequence
 from signgen.poses.skeletons import FACE, LEFT_HAND, RIGHT_HAND
 
-# x, y in a picture of 210x260 of the 17 body and 6 feet points, legs in the picture
+# x, y in an image of 210x260 of the 17 body and 6 feet points, legs in the image
 BODY = """
 105 60  112 54  98 54  120 57  90 57  140 100  70 100  155 150  55 150  140 180  70 180  125 190  85 190
 124 220  86 220  124 250  86 250  130 256  134 254  122 256  80 256  76 254  88 256

@@ -9,7 +9,7 @@ from signgen.poses import align, convert
 
 @pytest.fixture
 def other(signer):
-    """The same movements by someone smaller, elsewhere, in another picture."""
+    """The same movements by someone smaller, elsewhere, in another image."""
     return signer.transformed(0.5, 0.5, 400, 30, (640, 480))
 
 

@@ -16,7 +16,7 @@ SIZES = st.tuples(st.integers(64, 4000), st.integers(64, 4000))
 
 
 def person(size: tuple[int, int], left: float, top: float, height: float) -> np.ndarray:
-    """(3, 133, 3) points in pixels of a person somewhere in the picture, a third of them unseen."""
+    """(3, 133, 3) points in pixels of a person somewhere in the image, a third of them unseen."""
     rng = np.random.default_rng(int(1000 * height))
     parts = rng.uniform(0, 1, (3, 133, 2)) * (0.6 * height, height) + (left, top)
     return np.concatenate([parts * size, (rng.uniform(size=(3, 133, 1)) > 0.33) * 0.9], 2)
@@ -42,7 +42,7 @@ class _nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-def test_legs_below_the_picture_do_not_hide_it(signer: PoseSequence) -> None:
+def test_legs_below_the_image_do_not_hide_it(signer: PoseSequence) -> None:
     parts = signer.keypoints.astype(float) / (210, 260, 1)
     parts[:, 11:23, 1] += 1.3
     assert coordinates(parts, NAMES_133) == UNIT
@@ -71,5 +71,5 @@ def test_a_file_is_scaled_to_the_size_that_is_known(tmp_path: Path, signer: Pose
         assert np.allclose(read_poses(tmp_path / "unsaid.npy", size=(210, 260)).positions, signer.positions, atol=1e-3)
     with pytest.warns(InputWarning, match="scaled to 100x100"):
         assert read_poses(tmp_path / "said.npz", pose_size=(100, 100)).size == (100, 100)
-    with pytest.raises(UserError, match=r"normalised \(0\.\.1\), and npy does not say how large the picture was"):
+    with pytest.raises(UserError, match=r"normalised \(0\.\.1\), and npy does not say how large the image was"):
         read_poses(tmp_path / "unsaid.npy")

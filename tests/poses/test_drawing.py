@@ -23,11 +23,11 @@ def only(keypoints: np.ndarray, part) -> np.ndarray:
     return kept
 
 
-def test_the_picture_has_the_size_asked_for_and_a_black_background(signer):
-    picture = draw_pose(signer.keypoints[0], 260, 210)
-    assert picture.shape == (260, 210, 3)
-    assert picture.dtype == np.uint8
-    lit = (picture.max(-1) > 0).mean()
+def test_the_image_has_the_size_asked_for_and_a_black_background(signer):
+    image = draw_pose(signer.keypoints[0], 260, 210)
+    assert image.shape == (260, 210, 3)
+    assert image.dtype == np.uint8
+    lit = (image.max(-1) > 0).mean()
     assert 0.01 < lit < 0.2
 
 
@@ -40,7 +40,7 @@ def test_a_pose_looks_the_same_at_any_size(signer, factor):
     small = draw_pose(signer.keypoints[0], 260, 210).astype(float)
     large = draw_pose(signer.keypoints[0] * [factor, factor, 1], 260 * factor, 210 * factor)
     reduced = large.reshape(260, factor, 210, factor, 3).mean((1, 3))
-    assert abs(reduced - small).mean() < 0.25  # of 255; the drawing itself is 4 on average
+    assert abs(reduced - small).mean() < 0.25  # of 255; the pose map itself is 4 on average
     assert abs(reduced - small).max() < 80
 
 
@@ -59,7 +59,7 @@ def test_points_below_the_threshold_are_left_out(signer):
 
 
 @pytest.mark.parametrize("place", [(-1, 100), (211, 100), (100, 261), (1e6, -1e6)])
-def test_points_outside_the_picture_are_left_out(signer, place):
+def test_points_outside_the_image_are_left_out(signer, place):
     keypoints = signer.keypoints[0].copy()
     keypoints[7, :2] = place
     assert (draw_pose(keypoints, 260, 210) == draw_pose(without(keypoints, 7), 260, 210)).all()
@@ -74,8 +74,8 @@ def test_the_hands_have_ten_colours_of_their_own(signer):
                (LEFT_HAND, RIGHT_HAND) for f in range(5)]  # fmt: skip
     colours = []
     for finger in fingers:
-        picture = draw_pose(only(signer.keypoints[0], list(finger)) * [4, 4, 1], 1040, 840)
-        colours.append(picture[picture.sum(-1).argmax() // 840, picture.sum(-1).argmax() % 840].astype(int))
+        image = draw_pose(only(signer.keypoints[0], list(finger)) * [4, 4, 1], 1040, 840)
+        colours.append(image[image.sum(-1).argmax() // 840, image.sum(-1).argmax() % 840].astype(int))
     distances = [abs(a - b).sum() for i, a in enumerate(colours) for b in colours[:i]]
     assert min(distances) > 90
 
@@ -96,9 +96,9 @@ def test_a_mirrored_pose_is_the_mirror_image_up_to_colours(signer):
 
 
 def test_draw_poses_scales_from_the_sequences_size(signer):
-    pictures = list(draw_poses(signer, 520, 420))
-    assert len(pictures) == len(signer)
-    assert (pictures[4] == draw_pose(signer.scaled_to((420, 520)).keypoints[4], 520, 420)).all()
+    images = list(draw_poses(signer, 520, 420))
+    assert len(images) == len(signer)
+    assert (images[4] == draw_pose(signer.scaled_to((420, 520)).keypoints[4], 520, 420)).all()
 
 
 def test_openpose_18_is_drawn_in_proportion_too(signer):
@@ -121,7 +121,7 @@ def test_openpose_18_draws_coinciding_points():
 
 
 def test_openpose_18_meets_the_published_drawings(shared):
-    """FPDM's test drawings: JPEG, 750x1101, 4 pixels whatever the size."""
+    """FPDM's test pose_maps: JPEG, 750x1101, 4 pixels whatever the size."""
     differences = []
     for path in sorted((shared / "real/deepfashion-sample/pose_img").rglob("*.jpg")):
         published = np.asarray(Image.open(path).convert("RGB"), int)
@@ -135,9 +135,9 @@ def test_openpose_18_meets_the_published_drawings(shared):
     assert np.mean(differences) < 0.7
 
 
-def test_the_caller_may_write_into_the_picture(signer):
-    picture = draw_pose(signer.keypoints[0], 260, 210)
-    picture[:] = 7
+def test_the_caller_may_write_into_the_image(signer):
+    image = draw_pose(signer.keypoints[0], 260, 210)
+    image[:] = 7
     assert not (draw_pose(signer.keypoints[0], 260, 210) == 7).all()
 
 

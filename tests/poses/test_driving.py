@@ -11,7 +11,7 @@ from signgen.poses.driving import ESTIMATE, driving_poses, source_pose_of
 from signgen.poses.extraction import ESTIMATORS, Estimate, MissingEstimator
 from signgen.video import VideoWriter
 
-PICTURE = np.zeros((80, 64, 3), np.uint8)
+IMAGE = np.zeros((80, 64, 3), np.uint8)
 
 
 def pose(shift: float = 0.0, scale: float = 1.0) -> np.ndarray:
@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An estimator that finds the same pose, twice as large, in every picture."""
+    """An estimator that finds the same pose, twice as large, in every image."""
 
     @contextmanager
     def estimator(device: str) -> Iterator[Estimate]:
@@ -45,32 +45,32 @@ def estimated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_frames_are_chosen_before_they_are_resampled(file: Path) -> None:
-    poses, moments = driving_poses(file, PICTURE, plain, frames=slice(2, None), fps=50)
+    poses, moments = driving_poses(file, IMAGE, plain, frames=slice(2, None), fps=50)
     assert (moments.count, moments.fps, moments.of(0), moments.of(3)) == (6, 25, 2, 3.5)
     assert (len(poses), poses.fps) == (8, 50)
     assert poses.keypoints[0, 5, 0] == pytest.approx(43)
 
 
 def test_smoothing_steadies(file: Path) -> None:
-    rough, _ = driving_poses(file, PICTURE, plain)
-    smooth, _ = driving_poses(file, PICTURE, plain, smooth="savitzky-golay")
+    rough, _ = driving_poses(file, IMAGE, plain)
+    smooth, _ = driving_poses(file, IMAGE, plain, smooth="savitzky-golay")
     change = [np.abs(np.diff(poses.keypoints[:, 5, 0])).mean() for poses in (rough, smooth)]
     assert change[1] < 0.7 * change[0]
 
 
-def test_poses_are_fitted_to_the_signer_in_the_picture(file: Path, tmp_path: Path) -> None:
+def test_poses_are_fitted_to_the_signer_in_the_image(file: Path, tmp_path: Path) -> None:
     write_poses(PoseSequence(pose(scale=0.5)[None], (64, 80), 25.0, "coco-wholebody-133"), tmp_path / "first.npz")
-    poses, _ = driving_poses(file, PICTURE, plain, align_to=tmp_path / "first.npz")
+    poses, _ = driving_poses(file, IMAGE, plain, align_to=tmp_path / "first.npz")
     width = np.linalg.norm(poses.keypoints[:, 5, :2] - poses.keypoints[:, 6, :2], axis=1)
     assert width == pytest.approx(np.full(6, 10))
 
 
 @pytest.mark.usefixtures("estimated")
-def test_poses_of_a_video_and_of_the_picture_are_estimated(file: Path, tmp_path: Path) -> None:
+def test_poses_of_a_video_and_of_the_image_are_estimated(file: Path, tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "signer.mp4", 25, (64, 80)) as writer:
         for _ in range(3):
             writer.write(np.full((80, 64, 3), 200, np.uint8))
-    poses, _ = driving_poses(tmp_path / "signer.mp4", PICTURE, plain)
+    poses, _ = driving_poses(tmp_path / "signer.mp4", IMAGE, plain)
     assert (len(poses), poses.size) == (3, (64, 80))
     bright = np.full((80, 64, 3), 200, np.uint8)
     aligned, _ = driving_poses(file, bright, plain, align_to=ESTIMATE)
@@ -79,11 +79,11 @@ def test_poses_of_a_video_and_of_the_picture_are_estimated(file: Path, tmp_path:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.npz"):
-        driving_poses(tmp_path / "none.npz", PICTURE, plain)
+        driving_poses(tmp_path / "none.npz", IMAGE, plain)
 
 
 def test_the_source_pose_is_the_poses_own_first_where_the_names_are_alike(file: Path, tmp_path: Path) -> None:
-    own = source_pose_of(PICTURE, tmp_path / "poses.mp4", file, given=None, estimator="mediapipe")
+    own = source_pose_of(IMAGE, tmp_path / "poses.mp4", file, given=None, estimator="mediapipe")
     assert np.array_equal(own.keypoints[0], pose())
 
 
@@ -97,12 +97,12 @@ def test_without_an_estimator_the_first_pose_is_taken_and_said_to_be(
 
     monkeypatch.setitem(ESTIMATORS, "mediapipe", missing)
     with pytest.warns(InputWarning, match=r"taken to be in the first pose of .*poses.npz; --source-pose gives another"):
-        own = source_pose_of(PICTURE, tmp_path / "me.png", file, given=None, estimator="mediapipe")
+        own = source_pose_of(IMAGE, tmp_path / "me.png", file, given=None, estimator="mediapipe")
     assert np.array_equal(own.keypoints[0], pose())
-    given = source_pose_of(PICTURE, tmp_path / "me.png", tmp_path / "none", given=file, estimator="mediapipe")
+    given = source_pose_of(IMAGE, tmp_path / "me.png", tmp_path / "none", given=file, estimator="mediapipe")
     assert np.array_equal(given.keypoints[0], pose())
 
 
 def test_otherwise_the_source_pose_is_estimated(file: Path, tmp_path: Path, estimated: None) -> None:
-    own = source_pose_of(PICTURE, tmp_path / "me.png", file, given=None, estimator="mediapipe")
+    own = source_pose_of(IMAGE, tmp_path / "me.png", file, given=None, estimator="mediapipe")
     assert not np.array_equal(own.keypoints[0], pose())

@@ -8,7 +8,7 @@ import pytest
 
 from signgen.errors import UserError
 from signgen.poses import PoseSequence, align, read_poses
-from signgen.poses.extraction import estimate_picture, extract_poses, mediapipe_estimator, mmpose_estimator
+from signgen.poses.extraction import estimate_image, extract_poses, mediapipe_estimator, mmpose_estimator
 from signgen.video import VideoReader, open_video
 
 
@@ -49,7 +49,7 @@ def test_a_persons_box_is_looked_into():
 def test_rough_poses_say_where_to_look():
     points = np.zeros((3, 133, 3), np.float32)
     points[0, 5], points[0, 6] = (20, 10, 1), (36, 26, 1)  # 16 pixels apart: a margin of two all around
-    points[1, 5], points[1, 6] = (60, 40, 1), (70, 50, 1)  # leaves the picture
+    points[1, 5], points[1, 6] = (60, 40, 1), (70, 50, 1)  # leaves the image
     poses = extract_poses(Frames(), corner, person=PoseSequence(points, (64, 48), 25, "coco-wholebody-133"))
     assert poses.positions[:, 0].tolist() == [[18, 8], [58, 38], [0, 0]]
     with pytest.raises(UserError, match="2 rough poses for 3 frames"):
@@ -62,8 +62,8 @@ def corner(frame: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("box", [(-1, 0, 5, 5), (0, 0, 65, 5), (60, 0, 5, 5), (0, 0, 0, 5)])
-def test_boxes_outside_the_picture_are_refused(box):
-    with pytest.raises(UserError, match="not inside the picture, 64x48"):
+def test_boxes_outside_the_image_are_refused(box):
+    with pytest.raises(UserError, match="not inside the image, 64x48"):
         extract_poses(Frames(), centre, person=box)
 
 
@@ -71,7 +71,7 @@ def test_nobody_at_all_is_refused():
     with pytest.raises(UserError, match="nobody is found"):
         extract_poses(Frames(), lambda frame: np.zeros((133, 3)))
     with pytest.raises(UserError, match="nobody is found"):
-        estimate_picture(np.ones((48, 64, 3), np.uint8), centre)
+        estimate_image(np.ones((48, 64, 3), np.uint8), centre)
 
 
 def test_progress_sees_every_frame():
@@ -112,20 +112,20 @@ def test_mediapipe_meets_the_published_poses(shared):
     published = read_poses(shared / "real/sign-clip/clip.pose")
     with open_video(shared / "real/sign-clip/clip.mp4") as video, mediapipe_estimator() as estimate:
         poses = extract_poses(video, estimate)
-        picture = estimate_picture(video[0], estimate)
+        image = estimate_image(video[0], estimate)
     both = poses.present & published.present
     distance = np.linalg.norm(poses.positions - published.positions, axis=-1)
     assert np.median(distance[:, :11][both[:, :11]]) < 4  # body above the hips
     assert np.median(distance[:, 91:][both[:, 91:]]) < 4  # hands
     assert both[:, 91:].sum() > 0.8 * published.present[:, 91:].sum()
-    assert align(published, picture).size == (320, 240)
+    assert align(published, image).size == (320, 240)
 
 
 @pytest.mark.slow
 def test_mmpose_runs_with_random_weights(shared):
     pytest.importorskip("mmpose", reason="mmpose is not installed")
     with mmpose_estimator(checkpoint=None) as estimate, open_video(shared / "real/sign-clip/clip.mp4") as video:
-        poses = estimate_picture(video[0], estimate)
+        poses = estimate_image(video[0], estimate)
     assert poses.keypoints.shape == (1, 133, 3)
     assert len(np.unique(poses.positions[0], axis=0)) > 66  # points of their own, wherever they are
 

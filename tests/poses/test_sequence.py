@@ -12,9 +12,9 @@ from signgen.poses.sequence import cleaned
     ("change", "message"),
     [
         ({"skeleton": "smpl"}, "unknown skeleton 'smpl'"),
-        ({"size": (0, 260)}, "picture size"),
-        ({"size": (210.5, 260)}, "picture size"),
-        ({"size": (210, 70000)}, "picture size"),
+        ({"size": (0, 260)}, "image size"),
+        ({"size": (210.5, 260)}, "image size"),
+        ({"size": (210, 70000)}, "image size"),
         ({"fps": 0.0}, "frames per second"),
         ({"fps": float("nan")}, "frames per second"),
         ({"fps": 1e9}, "frames per second"),

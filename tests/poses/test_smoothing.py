@@ -59,7 +59,7 @@ def test_short_sequences(smooth, frames):
 
 
 @pytest.mark.parametrize("smooth", SMOOTHERS.values())
-def test_the_filters_work_the_same_at_any_picture_size(smooth):
+def test_the_filters_work_the_same_at_any_image_size(smooth):
     poses = moving(100 + NOISE)
     large = smooth(poses.scaled_to((2100, 2600))).scaled_to((210, 260))
     assert np.allclose(large.keypoints, smooth(poses).keypoints, atol=1e-3)

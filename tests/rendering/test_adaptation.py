@@ -141,7 +141,7 @@ def test_what_cannot_be_learned_from_is_one_line(
 def test_a_model_of_many_steps_is_to_be_distilled_first(
     clip: tuple[list[np.ndarray], PoseSequence], tiny_pipeline: FPDMPipeline, tmp_path: Path
 ) -> None:
-    slow = FPDMPipeline(**tiny_pipeline.components, picture_size=(52, 42), sampling={"steps": 20})
+    slow = FPDMPipeline(**tiny_pipeline.components, image_size=(52, 42), sampling={"steps": 20})
     with quiet_libraries():
         slow.save_pretrained(tmp_path / "slow")
     with pytest.raises(UserError, match="renders in 20 steps: distill it first"):

@@ -33,7 +33,7 @@ def movement(frames: int, width: int, height: int) -> PoseSequence:
     return PoseSequence(keypoints.astype(np.float32), (width, height), 25.0, "coco-wholebody-133")
 
 
-def test_a_frame_for_every_pose_in_the_pictures_size(tiny_pipeline: FPDMPipeline) -> None:
+def test_a_frame_for_every_pose_in_the_images_size(tiny_pipeline: FPDMPipeline) -> None:
     frames = list(render(tiny_pipeline, signer(61, 83), movement(5, 83, 61), steps=2))
     assert len(frames) == 5
     assert all(frame.shape == (61, 83, 3) and frame.dtype == np.uint8 for frame in frames)
@@ -125,7 +125,7 @@ def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipelin
     frame, poses = signer(52, 42), movement(1, 42, 52)
     with pytest.raises(UserError, match="starts from pure noise"):
         render(tiny_pipeline, frame, poses, noise_prior=True)
-    published = FPDMPipeline(**tiny_pipeline.components, picture_size=(52, 42), source_size=(56, 42))
+    published = FPDMPipeline(**tiny_pipeline.components, image_size=(52, 42), source_size=(56, 42))
     published.register_modules(scheduler=DDIMScheduler(**PUBLISHED_SCHEDULE))
     noise = torch.randn(1, *published.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
     prior = published.noised_source(frame, noise, {"steps": 20, "solver": "ddpm"})
@@ -140,21 +140,21 @@ def test_a_noise_prior_holds_what_the_schedule_leaves_of_the_source(tiny_pipelin
 def test_a_model_is_shown_the_drawings_that_it_was_trained_on(tiny_pipeline: FPDMPipeline) -> None:
     """One of 18 points, as DeepFashion's are, sees discs, whichever skeleton the poses have."""
     parts = {name: part for name, part in tiny_pipeline.components.items() if name != "scheduler"}
-    sizes = {"picture_size": (52, 42), "source_size": (56, 56), "sampling": tiny_pipeline.config.sampling}
+    sizes = {"image_size": (52, 42), "source_size": (56, 56), "sampling": tiny_pipeline.config.sampling}
     model = FPDMPipeline(**parts, scheduler=tiny_pipeline.scheduler, **sizes, skeleton="openpose-18")
     whole = movement(1, 42, 52)
     seen = []
 
     def generate(source: object, poses: PoseInputs, *_: object, **__: object) -> Tensor:
-        seen.append(poses.drawings)
+        seen.append(poses.pose_maps)
         return torch.zeros(1, 3, 52, 42)
 
     model.generate = generate  # type: ignore[method-assign]
     for poses in (whole, convert(whole, "openpose-18")):
         list(render(model, signer(52, 42), poses))
     expected = next(draw_poses(convert(whole, "openpose-18"), 52, 42))
-    for drawings in seen:
-        np.testing.assert_array_equal(np.asarray(drawings[0]), expected)
+    for pose_maps in seen:
+        np.testing.assert_array_equal(np.asarray(pose_maps[0]), expected)
     assert expected.any()
 
 

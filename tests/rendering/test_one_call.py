@@ -62,16 +62,16 @@ def test_with_an_output_the_video_is_written(
 def test_the_signers_pose_is_the_one_that_is_given(
     tmp_path: Path, frame: np.ndarray, keypoints: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    picture = one_call._picture(frame)
-    assert (one_call._own(keypoints[1:], picture, "mediapipe").keypoints == keypoints[1:]).all()
+    image = one_call._image(frame)
+    assert (one_call._own(keypoints[1:], image, "mediapipe").keypoints == keypoints[1:]).all()
 
     def missing(*_: object) -> None:
         raise one_call.MissingEstimator("no estimator")
 
-    monkeypatch.setattr(one_call, "pose_in_picture", missing)
-    driving = one_call._driving(keypoints, picture, "mediapipe")
+    monkeypatch.setattr(one_call, "pose_in_image", missing)
+    driving = one_call._driving(keypoints, image, "mediapipe")
     with pytest.warns(signgen.InputWarning, match="first pose: no estimator"):
-        found = one_call._found(frame, keypoints, picture, driving, "mediapipe")
+        found = one_call._found(frame, keypoints, image, driving, "mediapipe")
     assert (found.keypoints == driving.keypoints[:1]).all()
 
 

@@ -213,7 +213,7 @@ def test_a_frozen_encoder_keeps_its_latents(train_tiny: TrainTiny, tmp_path: Pat
 def test_a_run_leaves_a_model_that_renders(train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path) -> None:
     train_tiny("diffusion", tmp_path / "run", *trained_parts, "steps=2", "precision=bf16")
     pipeline = FPDMPipeline.from_pretrained(tmp_path / "run" / "model")
-    assert pipeline.config.picture_size == (52, 42)
+    assert pipeline.config.image_size == (52, 42)
     assert (tmp_path / "run" / "config.yaml").exists()
     assert len(checkpoints(tmp_path / "run" / "checkpoints")) == 1
 

@@ -39,7 +39,7 @@ def test_live_memory_is_the_most_at_a_time() -> None:
 
 
 def test_a_meta_step_takes_what_a_real_one_does() -> None:
-    settings = load_settings("fusion", CONFIGS / "fusion.yaml", ["data.roots=[x]", "picture_size=32x32"])
+    settings = load_settings("fusion", CONFIGS / "fusion.yaml", ["data.roots=[x]", "image_size=32x32"])
     network = meta_objective(KINDS["fusion"][1], settings)
     batch = meta_batch(settings.batch_size, network.size, network.noise_count)
     flops, peak = batch_flops(network, batch, "fp32"), peak_memory(network, batch, "fp32")

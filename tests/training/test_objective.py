@@ -8,7 +8,7 @@ from signgen.errors import UserError
 from signgen.metrics import ssim
 from signgen.models.pixels import to_images
 from signgen.systems.fpdm.train_autoencoder import AutoencoderObjective, AutoencoderSettings
-from signgen.training.objective import picture_loss
+from signgen.training.objective import image_loss
 from signgen.video import open_video
 from tests.metrics.conftest import noisy, reference  # noqa: F401 (fixtures)
 
@@ -19,10 +19,10 @@ def training_precision(request: pytest.FixtureRequest):
         yield
 
 
-def loss_part(frames: Tensor, goal: Tensor) -> float:
+def loss_part(frames: Tensor, target: Tensor) -> float:
     """1 - the SSIM in the loss of uint8 frames (F, H, W, 3)."""
     weights = torch.ones(len(frames), 1, 13, 10)
-    found = picture_loss(to_images(frames), to_images(goal), weights, ssim=1.0)
+    found = image_loss(to_images(frames), to_images(target), weights, ssim=1.0)
     return float(found["loss"] - found["l1"])
 
 
@@ -48,11 +48,11 @@ def test_it_is_the_metrics_on_real_frames(shared: Path) -> None:
 
 
 def test_its_gradient_leads_to_the_goal(reference: Tensor) -> None:  # noqa: F811
-    goal = to_images(reference[:1])
-    images = torch.zeros_like(goal, requires_grad=True)
+    target = to_images(reference[:1])
+    images = torch.zeros_like(target, requires_grad=True)
     optimizer = torch.optim.Adam([images], lr=0.05)
     for _ in range(40):
-        loss = picture_loss(images, goal, torch.ones(1, 1, 1, 1), ssim=1.0)["loss"]
+        loss = image_loss(images, target, torch.ones(1, 1, 1, 1), ssim=1.0)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -64,7 +64,7 @@ def test_drawings_that_a_part_does_not_know_and_hands_that_are_not_there_are_ref
     objective.use_skeleton("openpose-18")
     assert objective.skeleton == "openpose-18"
     objective.expect_skeleton("a/teacher", "coco-wholebody-133")
-    with pytest.raises(UserError, match="a/teacher was trained on drawings of coco-wholebody-133"):
+    with pytest.raises(UserError, match="a/teacher was trained on pose maps of coco-wholebody-133"):
         objective.use_skeleton("openpose-18")
     with pytest.raises(UserError, match="set hands=0 face=0"):
         AutoencoderObjective(AutoencoderSettings(model="tiny", face=1.0)).use_skeleton("openpose-18")

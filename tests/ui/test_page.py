@@ -83,19 +83,19 @@ def test_the_example_from_the_first_click_to_the_download(page: Any, tmp_path: P
 
 def test_bad_uploads_say_what_is_wrong(page: Any, tmp_path: Path) -> None:
     bad, large = tmp_path / "bad.png", tmp_path / "large.npz"
-    bad.write_text("no picture")
+    bad.write_text("no image")
     large.write_bytes(bytes(2 << 20))
-    page.wait_for_selector("#picture input[type=file]", state="attached")
-    page.set_input_files("#picture input[type=file]", bad)
-    page.wait_for_selector("text=bad.png: not a picture")
+    page.wait_for_selector("#image input[type=file]", state="attached")
+    page.set_input_files("#image input[type=file]", bad)
+    page.wait_for_selector("text=bad.png: not an image")
     assert str(tmp_path) not in page.inner_text("body")
     page.set_input_files("#poses input[type=file]", large)
     page.wait_for_selector("#poses >> text=Error")
     assert page.is_disabled("#start")
 
 
-def test_a_picture_alone_is_shown_and_cannot_be_rendered(page: Any) -> None:
-    page.wait_for_selector("#picture input[type=file]", state="attached")
-    page.set_input_files("#picture input[type=file]", EXAMPLE / "signer.png")
+def test_a_image_alone_is_shown_and_cannot_be_rendered(page: Any) -> None:
+    page.wait_for_selector("#image input[type=file]", state="attached")
+    page.set_input_files("#image input[type=file]", EXAMPLE / "signer.png")
     page.wait_for_selector("#drawn img")
     assert page.is_disabled("#start")

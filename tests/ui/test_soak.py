@@ -64,8 +64,8 @@ class Visitor:
         self.port, self.pid = port, pid
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=180)
         self.counts: dict[str, int] = {}
-        picture, poses = sorted(EXAMPLE.glob("*.png"))[0], sorted(EXAMPLE.glob("*.npz"))[0]
-        self.good = self.upload(picture.name, picture.read_bytes()), self.upload(poses.name, poses.read_bytes())
+        image, poses = sorted(EXAMPLE.glob("*.png"))[0], sorted(EXAMPLE.glob("*.npz"))[0]
+        self.good = self.upload(image.name, image.read_bytes()), self.upload(poses.name, poses.read_bytes())
         dependencies = self.client.get("/config").json()["dependencies"]
         self.look_at = next(d for d in dependencies if d["targets"][0][1] == "change")
 
@@ -82,10 +82,10 @@ class Visitor:
         answer = self.client.post("/gradio_api/upload", files={"files": (name, content)})
         return str(answer.json()[0]) if answer.status_code == 200 else ""
 
-    def look(self, picture: str, poses: str) -> str:
+    def look(self, image: str, poses: str) -> str:
         """What the page sends when two files are chosen."""
         session = f"{random.random()}"
-        files = [{"path": path, "meta": {"_type": "gradio.FileData"}} if path else None for path in (picture, poses)]
+        files = [{"path": path, "meta": {"_type": "gradio.FileData"}} if path else None for path in (image, poses)]
         body = {"data": [*files, False, False], "fn_index": self.look_at["id"], "session_hash": session}
         joined = self.client.post("/gradio_api/queue/join", json=body)
         if joined.status_code != 200:
@@ -109,7 +109,7 @@ def _look(visitor: Visitor, _: random.Random) -> str:
     return "seen" if '"success":true' in visitor.look(*visitor.good).replace(" ", "") else "error"
 
 
-def _picture_alone(visitor: Visitor, _: random.Random) -> str:
+def _image_alone(visitor: Visitor, _: random.Random) -> str:
     return "seen" if '"success":true' in visitor.look(visitor.good[0], "").replace(" ", "") else "error"
 
 
@@ -156,8 +156,8 @@ def _file_of_the_machine(visitor: Visitor, random_: random.Random) -> str:
 def _hostile_file(visitor: Visitor, random_: random.Random) -> str:
     name, content = random_.choice(list(_hostile_files().items()))
     path = visitor.upload(name, content)
-    picture, poses = (path, "") if name.endswith(".png") else (visitor.good[0], path)
-    assert "process_completed" in visitor.look(picture, poses)
+    image, poses = (path, "") if name.endswith(".png") else (visitor.good[0], path)
+    assert "process_completed" in visitor.look(image, poses)
     return "hostile file"
 
 
@@ -186,7 +186,7 @@ def _hostile_files() -> dict[str, bytes]:
     }
 
 
-FRIENDLY: list[Kind] = [_visit, _look, _picture_alone]
+FRIENDLY: list[Kind] = [_visit, _look, _image_alone]
 HOSTILE: list[Kind] = [
     _other_host, _other_origin, _endless, _no_json, _file_of_the_machine, _hostile_file, _hostile_file, _hostile_file
 ]  # fmt: skip

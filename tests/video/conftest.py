@@ -10,11 +10,11 @@ import pytest
 
 
 @pytest.fixture
-def moving_picture() -> Callable[[int, int, int], np.ndarray]:
-    return _moving_picture
+def moving_image() -> Callable[[int, int, int], np.ndarray]:
+    return _moving_image
 
 
-def _moving_picture(count: int, height: int, width: int) -> np.ndarray:
+def _moving_image(count: int, height: int, width: int) -> np.ndarray:
     """uint8 (count, height, width, 3): smooth colours with a bar that moves one column a frame."""
     y, x = np.mgrid[:height, :width]
     frames = np.stack([np.stack([x * 200 / width, y * 200 / height, 0 * x + 60], -1)] * count).astype(np.uint8)
@@ -46,10 +46,10 @@ def make_video(tmp_path) -> Callable[..., Path]:
             stream.codec_context.time_base = Fraction(1, 100)
             container.start_encoding()
             for index, frame in enumerate(frames):
-                picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-                picture.pts = times[index] if times else 4 * index
-                picture.time_base = Fraction(1, 100)
-                container.mux(stream.encode(picture))
+                image = av.VideoFrame.from_ndarray(frame, format="rgb24")
+                image.pts = times[index] if times else 4 * index
+                image.time_base = Fraction(1, 100)
+                container.mux(stream.encode(image))
             container.mux(stream.encode(None))
         return path
 

@@ -12,21 +12,21 @@ from signgen.errors import InputWarning, UserError
 from signgen.video import read_image
 from signgen.video.images import image_size
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
 
 def test_rgb_comes_as_it_is(tmp_path):
-    Image.fromarray(PICTURE).save(tmp_path / "a.png")
-    assert (read_image(tmp_path / "a.png") == PICTURE).all()
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    assert (read_image(tmp_path / "a.png") == IMAGE).all()
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA", "LA", "I;16", "F"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
     suffix = "tif" if mode in ("CMYK", "F") else "png"
     Image.new(mode, (8, 6)).save(tmp_path / f"a.{suffix}")
-    picture = read_image(tmp_path / f"a.{suffix}")
-    assert picture.shape == (6, 8, 3)
-    assert picture.dtype == np.uint8
+    image = read_image(tmp_path / f"a.{suffix}")
+    assert image.shape == (6, 8, 3)
+    assert image.dtype == np.uint8
 
 
 def test_sixteen_bits_are_brought_to_eight(tmp_path):
@@ -35,25 +35,25 @@ def test_sixteen_bits_are_brought_to_eight(tmp_path):
 
 
 def test_transparency_lies_on_black(tmp_path):
-    picture = np.dstack([PICTURE, np.full((6, 8), 0, np.uint8)])
-    Image.fromarray(picture).save(tmp_path / "a.png")
+    image = np.dstack([IMAGE, np.full((6, 8), 0, np.uint8)])
+    Image.fromarray(image).save(tmp_path / "a.png")
     assert not read_image(tmp_path / "a.png").any()
 
 
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turned right by a quarter
-    Image.fromarray(PICTURE).save(tmp_path / "a.png", exif=exif)
-    assert (read_image(tmp_path / "a.png") == np.rot90(PICTURE, -1)).all()
-    assert image_size(tmp_path / "a.png") == PICTURE.shape[:2]
+    Image.fromarray(IMAGE).save(tmp_path / "a.png", exif=exif)
+    assert (read_image(tmp_path / "a.png") == np.rot90(IMAGE, -1)).all()
+    assert image_size(tmp_path / "a.png") == IMAGE.shape[:2]
 
 
-def test_missing_broken_and_huge_pictures(tmp_path, monkeypatch):
-    with pytest.raises(UserError, match=r"a\.png: no such picture"):
+def test_missing_broken_and_huge_images(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"a\.png: no such image"):
         read_image(tmp_path / "a.png")
-    with pytest.raises(UserError, match="a folder, not a picture"):
+    with pytest.raises(UserError, match="a folder, not an image"):
         read_image(tmp_path)
-    Image.fromarray(PICTURE).save(tmp_path / "a.png")
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     with pytest.raises(UserError, match="too large"):
         read_image(tmp_path / "a.png")
@@ -61,7 +61,7 @@ def test_missing_broken_and_huge_pictures(tmp_path, monkeypatch):
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=100), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"GIF89a"]))
-def test_any_bytes_are_a_picture_or_a_user_error(tmp_path_factory, content, start):
+def test_any_bytes_are_a_image_or_a_user_error(tmp_path_factory, content, start):
     path = tmp_path_factory.getbasetemp() / "any.png"
     path.write_bytes(start + content)
     try:
@@ -73,17 +73,17 @@ def test_any_bytes_are_a_picture_or_a_user_error(tmp_path_factory, content, star
 def test_other_formats_than_the_five_are_not_opened_whatever_the_name(tmp_path: Path) -> None:
     Image.new("RGB", (8, 6)).save(tmp_path / "a.eps")
     (tmp_path / "a.eps").rename(tmp_path / "a.png")  # which Pillow would hand to Ghostscript
-    with pytest.raises(UserError, match="not a picture, or of another format than PNG, JPEG, BMP, WEBP, TIFF"):
+    with pytest.raises(UserError, match="not an image, or of another format than PNG, JPEG, BMP, WEBP, TIFF"):
         read_image(tmp_path / "a.png")
 
 
-def test_a_small_file_of_a_huge_picture_is_refused(tmp_path: Path) -> None:
+def test_a_small_file_of_a_huge_image_is_refused(tmp_path: Path) -> None:
     Image.new("1", (10_000, 10_000)).save(tmp_path / "a.png")
     with pytest.raises(UserError, match="too large: 10000x10000 pixels"):
         read_image(tmp_path / "a.png")
 
 
-def test_pipes_and_devices_are_no_pictures(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_no_images(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     for path in (tmp_path / "a.png", Path("/dev/zero")):
         with pytest.raises(UserError, match="a pipe or a device"):
@@ -107,8 +107,8 @@ def _display_p3() -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 def test_an_embedded_profile_is_applied(tmp_path, mode):
-    picture = Image.new("RGB", (4, 4), (234, 51, 35)).convert(mode, palette=Image.Palette.ADAPTIVE)
-    picture.save(tmp_path / "p3.png", icc_profile=_display_p3())
+    image = Image.new("RGB", (4, 4), (234, 51, 35)).convert(mode, palette=Image.Palette.ADAPTIVE)
+    image.save(tmp_path / "p3.png", icc_profile=_display_p3())
     assert np.abs(read_image(tmp_path / "p3.png").astype(int) - (255, 0, 0)).max() <= 3
 
 

@@ -108,7 +108,7 @@ def test_old_quicktime_without_a_type_of_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.avif", "a.json", "a.npz", "a.txt"])
-def test_pictures_and_data_are_no_videos(tmp_path: Path, name: str) -> None:
+def test_images_and_data_are_no_videos(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name == "a.npz":
         np.savez(path, keypoints=np.zeros((2, 133, 3)))
@@ -121,9 +121,9 @@ def test_pictures_and_data_are_no_videos(tmp_path: Path, name: str) -> None:
 
 
 def test_pixels_that_are_not_square_are_squared(
-    tmp_path: Path, moving_picture: Callable[[int, int, int], np.ndarray]
+    tmp_path: Path, moving_image: Callable[[int, int, int], np.ndarray]
 ) -> None:
-    frames = moving_picture(3, 80, 66)
+    frames = moving_image(3, 80, 66)
     with av.open(str(tmp_path / "pal.mp4"), "w") as file:
         stream = file.add_stream("libx264", rate=25, options={"crf": "4"})
         stream.width, stream.height, stream.pix_fmt = 66, 80, "yuv444p"
@@ -168,5 +168,5 @@ def test_a_telephones_hdr_is_toned_down_and_said(tmp_path: Path) -> None:
 
 def test_a_telephones_still_is_named(tmp_path: Path) -> None:
     (tmp_path / "IMG_1.HEIC").write_bytes(b"\x00\x00\x00\x24ftypheic" + bytes(100))
-    with pytest.raises(UserError, match=r"IMG_1\.HEIC: a picture of the HEIF family, .*: save it as JPEG or PNG"):
+    with pytest.raises(UserError, match=r"IMG_1\.HEIC: an image of the HEIF family, .*: save it as JPEG or PNG"):
         read_first_frame(tmp_path / "IMG_1.HEIC")

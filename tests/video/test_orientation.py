@@ -11,7 +11,7 @@ from signgen.errors import UserError
 from signgen.video import open_video
 from signgen.video.orientation import upright
 
-# What each matrix (a, b, c, d) does to a picture, in numpy's words.
+# What each matrix (a, b, c, d) does to an image, in numpy's words.
 EIGHT: dict[tuple[int, int, int, int], Callable[[np.ndarray], np.ndarray]] = {
     (1, 0, 0, 1): lambda p: p,
     (-1, 0, 0, 1): np.fliplr,
@@ -26,14 +26,14 @@ EIGHT: dict[tuple[int, int, int, int], Callable[[np.ndarray], np.ndarray]] = {
 
 @pytest.mark.parametrize("matrix", EIGHT)
 def test_a_pixel_goes_where_the_matrix_says(matrix: tuple[int, int, int, int]) -> None:
-    picture = np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
+    image = np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3)
     a, b, c, d = matrix
     y, x = np.mgrid[:4, :3]
     across, down = a * x + c * y, b * x + d * y
     expected = np.empty((4, 3, 3) if a else (3, 4, 3), np.uint8)
-    expected[down - down.min(), across - across.min()] = picture
-    assert np.array_equal(upright(picture, matrix), expected)
-    assert np.array_equal(EIGHT[matrix](picture), expected)
+    expected[down - down.min(), across - across.min()] = image
+    assert np.array_equal(upright(image, matrix), expected)
+    assert np.array_equal(EIGHT[matrix](image), expected)
 
 
 def write(path: Path, frame: np.ndarray, matrix: list[int], container: str = "mp4") -> Path:

@@ -11,8 +11,8 @@ from signgen.video import is_video, open_video, read_first_frame
 
 
 @pytest.fixture
-def frames(moving_picture):
-    return moving_picture(20, 48, 64)
+def frames(moving_image):
+    return moving_image(20, 48, 64)
 
 
 def close(a: np.ndarray, b: np.ndarray, level: float = 3) -> bool:
@@ -81,17 +81,17 @@ def test_codecs_pixel_formats_and_containers(make_video, frames, name, codec, pi
         assert (video.frames([13, 2]) == streamed[[13, 2]]).all()
 
 
-def test_colours_are_not_shifted(make_video, moving_picture):
+def test_colours_are_not_shifted(make_video, moving_image):
     """FFmpeg's default conversion darkens by about one level."""
-    frames = moving_picture(3, 64, 64)
+    frames = moving_image(3, 64, 64)
     with open_video(make_video(frames, crf="0")) as video:
         difference = np.stack(list(video)).astype(int) - frames
     assert abs(difference.mean()) < 0.2
 
 
 @pytest.mark.parametrize("size", [(49, 63), (48, 63), (51, 64), (17, 17)])
-def test_odd_sizes(make_video, moving_picture, size):
-    frames = moving_picture(5, *size)
+def test_odd_sizes(make_video, moving_image, size):
+    frames = moving_image(5, *size)
     with open_video(make_video(frames, crf="1")) as video:
         assert close(np.stack(list(video)), frames)
 
@@ -131,8 +131,8 @@ def test_no_frames(make_video, frames):
         open_video(path)
 
 
-def test_a_video_with_its_end_cut_off_is_refused(make_video, moving_picture):
-    path = make_video(moving_picture(60, 96, 96), movflags="+faststart")
+def test_a_video_with_its_end_cut_off_is_refused(make_video, moving_image):
+    path = make_video(moving_image(60, 96, 96), movflags="+faststart")
     shutil.copy(path, whole := path.with_name("whole.mp4"))
     content = whole.read_bytes()
     moov_first = content.index(b"moov") < content.index(b"mdat")
@@ -149,11 +149,11 @@ def test_what_is_no_video_is_refused(tmp_path, content):
         open_video(tmp_path / "a.mp4")
 
 
-def test_missing_files_and_pictures_are_refused(tmp_path):
+def test_missing_files_and_images_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"a\.mp4: no such video"):
         open_video(tmp_path / "a.mp4")
     Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match=r"a\.png: a picture, where a video"):
+    with pytest.raises(UserError, match=r"a\.png: an image, where a video"):
         open_video(tmp_path / "a.png")
 
 
@@ -185,29 +185,29 @@ class TestFolders:
     def folder(self, tmp_path, frames):
         for number in (1, 2, 10):
             Image.fromarray(frames[number]).save(tmp_path / f"images{number}.png")
-        (tmp_path / "notes.txt").write_text("no picture")
+        (tmp_path / "notes.txt").write_text("no image")
         return tmp_path
 
-    def test_pictures_come_in_natural_order(self, folder, frames):
+    def test_images_come_in_natural_order(self, folder, frames):
         with open_video(folder) as video:
             assert (np.stack(list(video)) == frames[[1, 2, 10]]).all()
             assert (video.frames([2, 0]) == frames[[10, 1]]).all()
             assert (len(video), video.size, video.fps) == (3, (64, 48), 25)
 
-    def test_pictures_of_another_size_are_named(self, folder):
+    def test_images_of_another_size_are_named(self, folder):
         Image.new("RGB", (5, 6)).save(folder / "images3.png")
         with open_video(folder) as video, pytest.raises(UserError, match=r"images3\.png: 5x6 pixels, but images1\.png"):
             list(video)
 
-    def test_other_pictures_than_the_wanted_one_are_not_opened(self, folder, frames):
+    def test_other_images_than_the_wanted_one_are_not_opened(self, folder, frames):
         (folder / "images1.png").write_bytes(b"broken")
         with open_video(folder) as video:
             assert (video[2] == frames[10]).all()
-            with pytest.raises(UserError, match=r"images1\.png: not a picture"):
+            with pytest.raises(UserError, match=r"images1\.png: not an image"):
                 video[0]
 
-    def test_a_folder_without_pictures(self, tmp_path):
-        with pytest.raises(UserError, match="the folder holds no pictures"):
+    def test_a_folder_without_images(self, tmp_path):
+        with pytest.raises(UserError, match="the folder holds no images"):
             open_video(tmp_path)
 
     def test_first_frames(self, folder, frames, make_video):

@@ -17,8 +17,8 @@ def write(path, frames, fps=25.0, **options):
 
 @pytest.mark.parametrize("fps", [25, 29.97, 30000 / 1001, 12.5, 60])
 @pytest.mark.parametrize("count", [1, 2, 37])
-def test_as_many_frames_at_the_rate_asked_for(tmp_path, moving_picture, fps, count):
-    path = write(tmp_path / "a.mp4", moving_picture(count, 48, 64), fps)
+def test_as_many_frames_at_the_rate_asked_for(tmp_path, moving_image, fps, count):
+    path = write(tmp_path / "a.mp4", moving_image(count, 48, 64), fps)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert stream.frames == count
@@ -27,8 +27,8 @@ def test_as_many_frames_at_the_rate_asked_for(tmp_path, moving_picture, fps, cou
         assert abs(stream.average_rate - Fraction(fps)) < 1e-3
 
 
-def test_what_players_want(tmp_path, moving_picture):
-    path = write(tmp_path / "a.mp4", moving_picture(5, 48, 64))
+def test_what_players_want(tmp_path, moving_image):
+    path = write(tmp_path / "a.mp4", moving_image(5, 48, 64))
     content = path.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
     with av.open(str(path)) as container:
@@ -37,9 +37,9 @@ def test_what_players_want(tmp_path, moving_picture):
 
 
 @pytest.mark.parametrize("size", [(48, 64), (600, 64)])
-def test_frames_come_back_nearly_as_they_were(tmp_path, moving_picture, size):
+def test_frames_come_back_nearly_as_they_were(tmp_path, moving_image, size):
     """At standard and at high definition, whose colour matrices differ."""
-    frames = moving_picture(8, *size)
+    frames = moving_image(8, *size)
     frames[..., 0] = frames[..., 1]  # halved colour resolution smears the bar's edges otherwise
     frames[..., 2] = frames[..., 1]
     difference = np.stack(list(open_video(write(tmp_path / "a.mp4", frames)))).astype(int) - frames
@@ -64,15 +64,15 @@ def test_odd_sizes_are_completed_by_repeating_the_edge(tmp_path, size):
         assert abs(video[1].astype(int) - 100).max() <= 2
 
 
-def test_provenance_is_kept(tmp_path, moving_picture):
+def test_provenance_is_kept(tmp_path, moving_image):
     metadata = {"signgen": "0.1.0", "configuration": '{"seed": 3, "sign": "Grüße"}'}
-    path = write(tmp_path / "a.mp4", moving_picture(2, 48, 64), metadata=metadata)
+    path = write(tmp_path / "a.mp4", moving_image(2, 48, 64), metadata=metadata)
     with av.open(str(path)) as container:
         assert metadata.items() <= container.metadata.items()
 
 
-def test_the_same_frames_give_the_same_file_whatever_lies_in_memory(tmp_path, moving_picture):
-    frames, rng = moving_picture(30, 64, 80), np.random.default_rng(0)
+def test_the_same_frames_give_the_same_file_whatever_lies_in_memory(tmp_path, moving_image):
+    frames, rng = moving_image(30, 64, 80), np.random.default_rng(0)
 
     def littered():
         for frame in frames:
@@ -90,18 +90,18 @@ def test_the_same_frames_give_the_same_file_whatever_lies_in_memory(tmp_path, mo
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
-def test_nothing_is_left_of_a_video_that_was_broken_off(tmp_path, moving_picture, failure):
+def test_nothing_is_left_of_a_video_that_was_broken_off(tmp_path, moving_image, failure):
     with pytest.raises(failure), VideoWriter(tmp_path / "a.mp4", 25, (64, 48)) as writer:
-        writer.write(moving_picture(1, 48, 64)[0])
+        writer.write(moving_image(1, 48, 64)[0])
         raise failure
     assert not list(tmp_path.iterdir())
 
 
-def test_a_video_that_was_there_stays_until_the_new_one_is_complete(tmp_path, moving_picture):
-    path = write(tmp_path / "a.mp4", moving_picture(3, 48, 64))
+def test_a_video_that_was_there_stays_until_the_new_one_is_complete(tmp_path, moving_image):
+    path = write(tmp_path / "a.mp4", moving_image(3, 48, 64))
     before = path.read_bytes()
     with pytest.raises(RuntimeError), VideoWriter(path, 25, (64, 48)) as writer:
-        writer.write(moving_picture(1, 48, 64)[0])
+        writer.write(moving_image(1, 48, 64)[0])
         raise RuntimeError
     assert path.read_bytes() == before
 

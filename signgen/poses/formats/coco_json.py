@@ -1,4 +1,4 @@
-"""COCO-WholeBody annotations: pictures with the people in them."""
+"""COCO-WholeBody annotations: images with the people in them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,20 +24,20 @@ PARTS = (
 
 
 def coco_sequences(data: dict[str, Any]) -> Sequences:
-    """COCO annotations: each picture by its file name; all as one sequence where they have the same size."""
+    """COCO annotations: each image by its file name; all as one sequence where they have the same size."""
     try:
-        pictures = {picture["id"]: picture for picture in data["images"]}
-        sizes = {i: (int(p["width"]), int(p["height"])) for i, p in pictures.items()}
-        people: dict[Any, list[np.ndarray]] = {i: [] for i in pictures}
+        images = {image["id"]: image for image in data["images"]}
+        sizes = {i: (int(p["width"]), int(p["height"])) for i, p in images.items()}
+        people: dict[Any, list[np.ndarray]] = {i: [] for i in images}
         for annotation in data["annotations"]:
             people[annotation["image_id"]].append(annotated_points(annotation))
-        names = {i: str(picture["file_name"]) for i, picture in pictures.items()}
+        names = {i: str(image["file_name"]) for i, image in images.items()}
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"broken COCO annotations ({type(error).__name__}: {error})") from error
-    if not pictures:
-        raise UserError("it has no pictures")
+    if not images:
+        raise UserError("it has no images")
     points = {i: _largest(found, 133) for i, found in people.items()}
-    sequences = {names[i]: partial(_coco_poses, points[i][None], sizes[i]) for i in pictures}
+    sequences = {names[i]: partial(_coco_poses, points[i][None], sizes[i]) for i in images}
     if len(set(sizes.values())) == 1:
         sequences[""] = partial(_coco_poses, np.stack(list(points.values())), next(iter(sizes.values())))
     return sequences

@@ -1,4 +1,4 @@
-"""DeepFashion's poses: 18 OpenPose points a picture, on a 256x256 square that pads the 176x256 picture."""
+"""DeepFashion's poses: 18 OpenPose points an image, on a 256x256 square that pads the 176x256 image."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ _ROW = re.compile(r"(.+?): (\[[-0-9, ]*\]): (\[[-0-9, ]*\])")
 
 
 def read_deepfashion_text(text: str) -> Sequences:
-    """18 rows of `x y`: one picture's pose."""
+    """18 rows of `x y`: one image's pose."""
     try:
         rows = [[float(value) for value in line.split()] for line in text.split("\n") if line.strip()]
     except ValueError as error:
@@ -28,7 +28,7 @@ def read_deepfashion_text(text: str) -> Sequences:
     if longest > MANY:
         raise UserError(
             f"rows of {longest} numbers, as in the .skels of Progressive Transformers: joints in space that "
-            "belong to no picture, so they cannot be shown; extract poses from the video instead"
+            "belong to no image, so they cannot be shown; extract poses from the video instead"
         )
     if any(len(row) != 2 for row in rows):
         raise UserError("rows must be `x y`")
@@ -36,7 +36,7 @@ def read_deepfashion_text(text: str) -> Sequences:
 
 
 def read_deepfashion_csv(text: str) -> Sequences:
-    """`name:keypoints_y:keypoints_x`: one pose per picture, selected by its name."""
+    """`name:keypoints_y:keypoints_x`: one pose per image, selected by its name."""
     poses = {}
     for number, line in enumerate(text.strip().split("\n")[1:], start=2):
         match = _ROW.fullmatch(line.strip())
@@ -44,7 +44,7 @@ def read_deepfashion_csv(text: str) -> Sequences:
             raise UserError(f"line {number} is not `name: [y, ...]: [x, ...]`")
         poses[match[1]] = partial(_row_pose, match[2], match[3])
     if not poses:
-        raise UserError("it names no pictures")
+        raise UserError("it names no images")
     return poses
 
 
@@ -52,7 +52,7 @@ def _row_pose(y: str, x: str) -> RawPoses:
     try:
         return _pose(ast.literal_eval(x), ast.literal_eval(y))
     except (ValueError, SyntaxError, RecursionError) as error:
-        raise UserError("key points must be lists of numbers") from error
+        raise UserError("keypoints must be lists of numbers") from error
 
 
 def _pose(x: list[float], y: list[float]) -> RawPoses:
@@ -61,7 +61,7 @@ def _pose(x: list[float], y: list[float]) -> RawPoses:
     try:
         position = np.array([x, y], np.float64).T
     except (OverflowError, ValueError, TypeError) as error:
-        raise UserError("key points must be lists of numbers") from error
+        raise UserError("keypoints must be lists of numbers") from error
     score = (position >= 0).min(1)
     points = np.where(score[:, None], position - (PAD, 0), 0)
-    return RawPoses.by_count("DeepFashion key points", np.c_[points, score][None], SIZE)
+    return RawPoses.by_count("DeepFashion keypoints", np.c_[points, score][None], SIZE)

@@ -40,8 +40,8 @@ def read_poses(
     Args:
         path: a file, or a folder with one JSON file a frame; FILE::NAME selects one sequence of a file of
         many. name: selects as well, where `path` is to be taken as it is. size: (width, height) of the
-        picture, used where the file does not say. fps: frames per second, used where the file does not say;
-        25 where neither does. pose_size: the picture's size, whatever the file says. person: which of several
+        image, used where the file does not say. fps: frames per second, used where the file does not say;
+        25 where neither does. pose_size: the image's size, whatever the file says. person: which of several
         people, see `signgen.poses.people.choose`; the largest where it is not given.
 
     Normalised coordinates are brought to pixels. What was made of a file that leaves something open, an `InputWarning`
@@ -92,7 +92,7 @@ def _read_file(path: Path, modified: int, size: int) -> Sequences:
             file.seek(0)
             return read_pickle(file)
     if not _is_data(head):
-        _refuse_pictures(path)
+        _refuse_images(path)
     if head.startswith(ZIP) and not zipfile.is_zipfile(path):
         raise UserError("broken archive")
     content = read_bytes(path, MAX_BYTES if head.startswith((ZIP, NUMPY, GZIP)) else TEXT)
@@ -117,16 +117,16 @@ def holds_video(path: Path) -> bool:
         return not _is_data(file.read(HEAD)) and is_video(path)
 
 
-def holds_pictures(path: Path) -> bool:
-    """Whether `path` is a folder of pictures: drawn poses, if any."""
+def holds_images(path: Path) -> bool:
+    """Whether `path` is a folder of images: drawn poses, if any."""
     return path.is_dir() and not _json_files(path) and any(map(is_image, visible(path)))
 
 
-def _refuse_pictures(path: Path) -> None:
+def _refuse_images(path: Path) -> None:
     if is_video(path):
-        raise UserError("a video holds no key points; extract them with `signgen poses extract`")
+        raise UserError("a video holds no keypoints; extract them with `signgen poses extract`")
     if holds_image(path):
-        raise UserError("not a pose file but a picture: give a file of poses, or a video to take them from")
+        raise UserError("not a pose file but an image: give a file of poses, or a video to take them from")
 
 
 def _json_files(path: Path) -> list[Path]:
@@ -137,16 +137,16 @@ def _read_folder(path: Path) -> Sequences:
     files = _json_files(path)
     if files:
         return read_frames({file.name: read_bytes(file) for file in files})
-    if holds_pictures(path):
+    if holds_images(path):
         raise UserError(
-            "pictures hold no key points: drawings of poses cannot be read back, only shown to a model that was "
-            "trained on such drawings (read_drawn_poses); `signgen poses extract` finds poses in pictures of a signer"
+            "images hold no keypoints: pose maps of poses cannot be read back, only shown to a model that was "
+            "trained on such pose maps (read_pose_maps); `signgen poses extract` finds poses in images of a signer"
         )
     raise UserError("the folder holds no JSON files of poses")
 
 
 def _is_data(head: bytes) -> bool:
-    """Whether a file that begins so is text or data, and no video or picture."""
+    """Whether a file that begins so is text or data, and no video or image."""
     return head.startswith((ZIP, NUMPY, GZIP, PICKLE)) or head[:4] in MAGIC or _text(head) is not None
 
 

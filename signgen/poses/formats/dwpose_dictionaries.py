@@ -1,7 +1,7 @@
 """DWPose's own dictionaries, of its annotator and of the programs around it: body, hands and faces of a frame.
 
 `bodies` holds the points of all people and, person by person, which of them are whose; `hands` the left hands of all
-people, then the right ones. Coordinates are parts of the picture, -1 where a point is not seen (Yang et al. 2023).
+people, then the right ones. Coordinates are parts of the image, -1 where a point is not seen (Yang et al. 2023).
 """
 
 from collections.abc import Mapping, Sequence

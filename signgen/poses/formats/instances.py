@@ -1,4 +1,4 @@
-"""People as dictionaries of key points: results of mmpose, AlphaPose and COCO's evaluation, in JSON or a pickle."""
+"""People as dictionaries of keypoints: results of mmpose, AlphaPose and COCO's evaluation, in JSON or a pickle."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +53,7 @@ def _is_person(entry: Any) -> bool:
 
 
 def _by_image(people: list[Any]) -> tuple[list[list[Any]], list[int] | None]:
-    """People by the picture they are in, and the pictures' numbers, where these are in their names."""
+    """People by the image they are in, and the images' numbers, where these are in their names."""
     images: dict[str, list[Any]] = {}
     for person in people:
         images.setdefault(str(person["image_id"]), []).append(person)
@@ -69,7 +69,7 @@ def _people(frame: Any, where: str) -> list[np.ndarray]:
     people = frame.get("instances") if isinstance(frame, Mapping) and not _is_person(frame) else frame
     people = [people] if _is_person(people) else people
     if not isinstance(people, list) or not all(map(_is_person, people)):
-        raise UserError(f"{where} has no list of instances with key points")
+        raise UserError(f"{where} has no list of instances with keypoints")
     return [_points(person, where) for person in people]
 
 
@@ -87,4 +87,4 @@ def _points(person: Mapping[str, Any], where: str) -> np.ndarray:
 
 
 def _without_score(where: str) -> np.ndarray:
-    raise UserError(f"{where}: key points must be rows of x, y with a score each")
+    raise UserError(f"{where}: keypoints must be rows of x, y with a score each")

@@ -1,4 +1,4 @@
-"""Pickles of key points: HRNet's of a whole split, for MSKA and TwoStream; Uni-Sign's, DWPose's and mmpose's."""
+"""Pickles of keypoints: HRNet's of a whole split, for MSKA and TwoStream; Uni-Sign's, DWPose's and mmpose's."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -18,7 +18,7 @@ POINTS = 133
 
 
 def read_pickle(content: bytes | BinaryIO) -> Sequences:
-    """A dict from name to key points (array, tensor, or a dict with them and their scores), or a list of dicts with
+    """A dict from name to keypoints (array, tensor, or a dict with them and their scores), or a list of dicts with
     names; or the frames of one clip, of DWPose or mmpose."""
     data = load_pickle(content, "pickle")
     if isinstance(data, list) and data and all(isinstance(e, dict) and isinstance(e.get("name"), str) for e in data):
@@ -26,7 +26,7 @@ def read_pickle(content: bytes | BinaryIO) -> Sequences:
     if isinstance(data, list) or is_dwpose(data) or (isinstance(data, dict) and any(key in data for key in KEYS)):
         data = {"": data}
     if not isinstance(data, dict) or not data or not all(isinstance(name, str) for name in data):
-        raise UserError("the pickle must be a dict from name to key points, or a list of frames")
+        raise UserError("the pickle must be a dict from name to keypoints, or a list of frames")
     return {name: partial(_sequence, entry) for name, entry in data.items()}
 
 
@@ -42,7 +42,7 @@ def _sequence(entry: Any) -> RawPoses:
         scores = next((entry[key] for key in SCORE_KEYS if key in entry), None)
         entry = next((entry[key] for key in KEYS if key in entry), None)
         if entry is None:
-            raise UserError("the entry has no key points")
+            raise UserError("the entry has no keypoints")
     points = as_points(_array(entry), None if scores is None else _array(scores))
     if points.shape[-2] > POINTS:  # TwoStream appends points of its own
         points = points[..., :POINTS, :]
@@ -62,4 +62,4 @@ def _array(values: Any) -> np.ndarray:
             frames = [np.concatenate([f, np.zeros((max(counts) - len(f), *f.shape[1:]))]) for f in frames]
         return np.array(frames, np.float64)
     except (TypeError, ValueError) as error:
-        raise UserError("key points must be an array of numbers") from error
+        raise UserError("keypoints must be an array of numbers") from error

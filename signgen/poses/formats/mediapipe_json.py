@@ -25,7 +25,7 @@ def is_mediapipe(frame: Any) -> bool:
 
 
 def mediapipe_poses(frames: Sequence[Mapping[str, Any]], numbers: Sequence[int] | None = None) -> RawPoses:
-    """The person of each frame; coordinates are parts of the picture. numbers: of the frames, where they are known.
+    """The person of each frame; coordinates are parts of the image. numbers: of the frames, where they are known.
 
     UserError where a landmark has no x and y, or a part another number of points.
     """

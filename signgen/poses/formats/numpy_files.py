@@ -1,4 +1,4 @@
-"""numpy's .npz and .npy files: our own archives (keypoints, size, fps), and plain arrays of key points."""
+"""numpy's .npz and .npy files: our own archives (keypoints, size, fps), and plain arrays of keypoints."""
 
 import io
 import threading
@@ -13,14 +13,14 @@ from signgen.poses.formats.instances import SCORE_KEYS
 from signgen.poses.formats.point_arrays import as_points
 from signgen.poses.formats.raw import RawPoses, Sequences
 
-# A small file may declare a huge array; key points of an hour of video take less than this.
+# A small file may declare a huge array; keypoints of an hour of video take less than this.
 MAX_BYTES = 2 << 30
 # numpy reads a header with Python's own parser, which counts its depth wrongly where several threads use it at once.
 HEADER = threading.Lock()
 
 
 def read_npy(content: bytes) -> Sequences:
-    """One array of key points: (F, K, 2 or 3), or (K, 2 or 3) for a single frame."""
+    """One array of keypoints: (F, K, 2 or 3), or (K, 2 or 3) for a single frame."""
     return {"": lambda: RawPoses.by_count("npy", as_points(_array(content)))}
 
 

@@ -84,6 +84,6 @@ def numbers(values: Any, where: str) -> list[float]:
 
 
 def _canvas(frame: Any) -> tuple[int, int] | None:
-    """The picture's size, where the tool wrote it."""
+    """The image's size, where the tool wrote it."""
     size = frame.get("canvas_width"), frame.get("canvas_height")
     return size if all(isinstance(side, int) and 0 < side < 65536 for side in size) else None  # type: ignore

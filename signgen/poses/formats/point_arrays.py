@@ -1,4 +1,4 @@
-"""Arrays of key points, whatever their axes and whether they have scores, as those of several people a frame."""
+"""Arrays of keypoints, whatever their axes and whether they have scores, as those of several people a frame."""
 
 from collections.abc import Sequence
 
@@ -29,13 +29,13 @@ def padded(frames: Sequence[Sequence[np.ndarray]], count: int = 133) -> np.ndarr
 
 @np.errstate(invalid="ignore", over="ignore")  # what is no number is missing: `cleaned`
 def as_points(array: np.ndarray, scores: np.ndarray | None = None) -> np.ndarray:
-    """Any array of key points as float (F, N, K, 3): one frame, one person and absent scores are completed.
+    """Any array of keypoints as float (F, N, K, 3): one frame, one person and absent scores are completed.
 
     array: (F, N, K, 2 or 3), (1, F, K, 2 or 3), (F, K, 2 or 3) or (K, 2 or 3). scores: of the same points, in place of
     a third number. UserError for anything else.
     """
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise UserError("key points must be an array of numbers")
+        raise UserError("keypoints must be an array of numbers")
     shape = array.shape
     if array.ndim == 2:
         array = array[None]
@@ -44,7 +44,7 @@ def as_points(array: np.ndarray, scores: np.ndarray | None = None) -> np.ndarray
     if array.ndim == 4 and array.shape[0] == 1 and array.shape[1] > CROWD:
         array = array.swapaxes(0, 1)
     if array.ndim != 4 or array.shape[-1] not in (2, 3) or not array.size:
-        raise UserError(f"key points of shape {shape}: it must be (frames, points, 3) or (frames, people, points, 3)")
+        raise UserError(f"keypoints of shape {shape}: it must be (frames, points, 3) or (frames, people, points, 3)")
     array = array.astype(np.float64)
     if scores is not None:
         return _with_scores(array, scores, shape)
@@ -62,7 +62,7 @@ def _with_scores(array: np.ndarray, scores: np.ndarray, shape: tuple[int, ...]) 
         or scores.dtype.kind not in "fiu"
         or scores.size * array.shape[-1] != array.size
     ):
-        raise UserError(f"scores of shape {np.shape(scores)} do not belong to key points of shape {shape}")
+        raise UserError(f"scores of shape {np.shape(scores)} do not belong to keypoints of shape {shape}")
     scores = scores.reshape(array.shape[:-1]).astype(np.float64)
     return np.concatenate([array[..., :2], scores[..., None]], -1)
 

@@ -14,7 +14,7 @@ from signgen.poses.point_layouts import LAYOUT_OF_COUNT, PointMap, convert_point
 from signgen.poses.sequence import PoseSequence, check_size, cleaned
 from signgen.poses.skeletons import COCO_WHOLEBODY, NAMES_18, NAMES_133, OPENPOSE_18
 
-# Assumed where neither the file nor the caller says; it changes no picture, only the time they are shown
+# Assumed where neither the file nor the caller says; it changes no image, only the time they are shown
 # for. It is the rate of Phoenix-2014T and of most sign-language corpora.
 DEFAULT_FPS = 25.0
 
@@ -30,7 +30,7 @@ class RawPoses:
             normalised (`coordinates`). (F, K, 3), of one person, is completed.
         names: of the K points.
         point_map: from the names of the 133 points to `names`.
-        size: (width, height) of the picture, None where the file does not say.
+        size: (width, height) of the image, None where the file does not say.
         fps: frames per second, None where the file does not say.
     """
 
@@ -94,13 +94,13 @@ class RawPoses:
     ) -> PoseSequence:
         """As a PoseSequence of one person; `size` and `fps` fill in what the file does not say.
 
-        pose_size: the picture's size, whatever the file says. person: see `signgen.poses.people.choose`. UserError
+        pose_size: the image's size, whatever the file says. person: see `signgen.poses.people.choose`. UserError
         without a size, and for a person who is not there.
         """
         size = pose_size or self.size or size
         if size is None:
             what = "" if self.coordinates == PIXELS else f"its coordinates are normalised ({self.coordinates}), and "
-            raise UserError(f"{what}{self.format} does not say how large the picture was: give its size")
+            raise UserError(f"{what}{self.format} does not say how large the image was: give its size")
         check_size(size)
         points = to_pixels(self.cleaned, self.coordinates, size)
         found = people(points) if points.shape[1] > 1 or person is not None else []

@@ -12,7 +12,7 @@ from signgen.poses.visibility import place
 def summary(raw: RawPoses, size: tuple[int, int] | None = None) -> dict[str, Any]:
     """What the poses are, and the share of points that the largest person has in each part of the skeleton.
 
-    size: (width, height) of the picture, whatever the file says; None where neither does. `inside` is the share of
+    size: (width, height) of the image, whatever the file says; None where neither does. `inside` is the share of
     points in or near it, None where it or their pixels are not known, and `where` where they lie. `people_at` has the
     middle of each person, in the file's coordinates; `empty_frames` counts those without anyone.
     """

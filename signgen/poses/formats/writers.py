@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from signgen.errors import UserError
-from signgen.io.atomic_files import atomic_folder, atomic_path
+from signgen.io.atomic_files import atomic_folder, atomic_path, check_writable
 from signgen.poses.point_layouts import BODY_25
 from signgen.poses.sequence import PoseSequence
 from signgen.poses.skeletons import BODY_NAMES, COCO_WHOLEBODY, FACE, FEET_NAMES, LEFT_HAND, NAMES_18, RIGHT_HAND
@@ -16,7 +16,7 @@ from signgen.poses.skeletons import BODY_NAMES, COCO_WHOLEBODY, FACE, FEET_NAMES
 def write_poses(poses: PoseSequence, path: str | Path) -> None:
     """Write to `path`: *.pose and *.npz are files; a name without a suffix is a folder of OpenPose JSON.
 
-    Both files keep every number; OpenPose JSON keeps neither the picture's size nor the frame rate. UserError for any
+    Both files keep every number; OpenPose JSON keeps neither the image's size nor the frame rate. UserError for any
     other name.
     """
     check_output(path)
@@ -28,6 +28,7 @@ def check_output(path: str | Path) -> None:
     """UserError unless poses can be written under such a name; for asking before the work is done."""
     if Path(path).suffix.lower() not in _WRITERS:
         raise UserError(f"{path}: poses are written to *.pose, *.npz, or a folder (a name without a suffix)")
+    check_writable(Path(path), folder=not Path(path).suffix)
 
 
 def _write_npz(poses: PoseSequence, path: Path) -> None:

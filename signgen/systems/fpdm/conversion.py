@@ -78,8 +78,8 @@ def convert_fpdm(
 ) -> Conversion:
     """Convert an FPDM training checkpoint (stage 2), or one of its stage 1 alone, to a model folder.
 
-    config: the sizes of the parts as JSON; without it they are the paper's, and those of the pictures what the
-    checkpoint says. size: of the pictures, (height, width), whatever is said elsewhere. skeleton: whose drawings the
+    config: the sizes of the parts as JSON; without it they are the paper's, and those of the images what the
+    checkpoint says. size: of the images, (height, width), whatever is said elsewhere. skeleton: whose pose maps the
     model was trained on; the published code draws OpenPose's 18 points. A stage-1 checkpoint becomes a folder of the
     fusion model. Raises UserError for anything missing, unexpected, misshapen or contradictory, and then writes
     nothing.
@@ -90,8 +90,8 @@ def convert_fpdm(
     if stage_1:
         tensors = {_stage_2_name(name): tensor for name, tensor in tensors.items()}
     elif not config:
-        sizes = _sizes_of_pictures(checkpoint, sizes, size)
-    sizes = replace(sizes, picture_size=size or sizes.picture_size)
+        sizes = _sizes_of_images(checkpoint, sizes, size)
+    sizes = replace(sizes, image_size=size or sizes.image_size)
     report = Conversion()
     states = _sort(tensors, report)
     with atomic_folder(output) as temporary:
@@ -153,16 +153,16 @@ def _place(name: str) -> tuple[str, str]:
     return component, place
 
 
-def _sizes_of_pictures(checkpoint: Path, sizes: Preset, size: tuple[int, int] | None) -> Preset:
-    """With the sizes that the checkpoint's own settings give; UserError where nobody says that of the pictures."""
+def _sizes_of_images(checkpoint: Path, sizes: Preset, size: tuple[int, int] | None) -> Preset:
+    """With the sizes that the checkpoint's own settings give; UserError where nobody says that of the images."""
     given = read_checkpoint(checkpoint).get("hyper_parameters")
     found: dict[str, Any] = {}
-    for name, setting in (("picture_size", "model_img_size"), ("source_size", "src_encoder_size")):
+    for name, setting in (("image_size", "model_img_size"), ("source_size", "src_encoder_size")):
         match given.get(setting) if isinstance(given, dict) else None:
             case [int(width), int(height)] if min(width, height) > 0:
                 found[name] = (height, width)
-    if not (size or "picture_size" in found):
-        raise UserError(f"{checkpoint} does not say how large its pictures are: give --size, such as 352x512")
+    if not (size or "image_size" in found):
+        raise UserError(f"{checkpoint} does not say how large its images are: give --size, such as 352x512")
     return replace(sizes, **found)
 
 
@@ -176,7 +176,7 @@ def _pipeline(sizes: Preset, states: dict[str, dict[str, Tensor]], skeleton: str
         fusion=filled(sizes.build_fusion, states, "fusion"),
         unet=filled(sizes.build_unet, states, "unet"),
         scheduler=sizes.build_scheduler(),
-        picture_size=sizes.picture_size,
+        image_size=sizes.image_size,
         source_size=sizes.source_size,
         sampling=sizes.sampling,
         skeleton=skeleton,
@@ -232,7 +232,7 @@ def _sizes(path: Path) -> Preset:
         guidance = given.get("guidance_scale", PAPER.sampling["guidance_source"])
         return replace(
             PAPER,
-            picture_size=(height, width),
+            image_size=(height, width),
             source_size=(source_height, source_width),
             autoencoder=given["vae"],
             source_encoder=given["dino"],

@@ -1,4 +1,4 @@
-"""FPDM as a pipeline: a source picture and pose drawings -> pictures of that signer in these poses."""
+"""FPDM as a pipeline: a source image and pose maps -> images of that signer in these poses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from signgen.models.conditions import condition_embedding, fusion_embedding, sou
 from signgen.models.first_frame import FirstFrame, MovedFrame
 from signgen.models.full_size import composed_at_size
 from signgen.models.fusion import ImagePoseFusion
-from signgen.models.pixels import resize, to_drawings, to_images
+from signgen.models.pixels import resize, to_images, to_pose_maps
 from signgen.models.pose_inputs import PoseInputs, pose_inputs
 from signgen.models.sizes import SourceEncoder
 from signgen.models.source_colours import background
@@ -32,7 +32,7 @@ from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver as make_solver
 from signgen.sampling.step_plan import sampling_plan
-from signgen.systems.base import SignerPipeline, picture_array, pictures
+from signgen.systems.base import SignerPipeline, image_array, output_images
 from signgen.systems.fpdm.presets import Preset
 
 STARTS = ("noise", "source", "transport")
@@ -41,18 +41,18 @@ LEAST_SIGNAL = 0.01  # of the first step, for a noise prior to be one
 
 @dataclass
 class FPDMOutput(BaseOutput):
-    """frames: (F, H, W, 3), float in [0, 1] ("np") or uint8 ("uint8"), or a list of pictures ("pil")."""
+    """frames: (F, H, W, 3), float in [0, 1] ("np") or uint8 ("uint8"), or a list of images ("pil")."""
 
     frames: Any
 
 
 @dataclass
 class SourceConditions:
-    """What the denoiser needs of a source picture, computed once per video.
+    """What the denoiser needs of a source image, computed once per video.
 
-    context: cross-attention keys and values. embedding: (B, dim), the fusion model's view of the picture. latents: the
-    picture's (B, C, h, w), where sampling starts from them in place of noise. first: the picture to be transported,
-    where sampling starts from that. canvas: the same picture and its background, each (B, 3, H, W) of the size
+    context: cross-attention keys and values. embedding: (B, dim), the fusion model's view of the image. latents: the
+    image's (B, C, h, w), where sampling starts from them in place of noise. first: the image to be transported,
+    where sampling starts from that. canvas: the same image and its background, each (B, 3, H, W) of the size
     that images are made in.
     """
 
@@ -66,7 +66,7 @@ class SourceConditions:
 class FPDMPipeline(SignerPipeline):
     """Fusion-embedding pose-guided diffusion (FPDM, both stages).
 
-    picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
+    image_size, source_size: (height, width) of the images and of what the source encoder reads. sampling: the
     model's own defaults (steps, solver, guidance_source, guidance_fusion, fit). embedding: what conditions beside pose
     and source tokens, one of `signgen.models.conditions.EMBEDDINGS`. start: what sampling starts from, one of `STARTS`:
     noise, or (for distilled students, which need no noise) the source's latents, so that what stands still is at hand,
@@ -84,7 +84,7 @@ class FPDMPipeline(SignerPipeline):
         fusion: ImagePoseFusion,
         unet: ConditionalUNet,
         scheduler: SchedulerMixin,
-        picture_size: tuple[int, int] = (512, 512),
+        image_size: tuple[int, int] = (512, 512),
         source_size: tuple[int, int] = (512, 512),
         sampling: dict[str, Any] | None = None,
         embedding: str = "fusion",
@@ -102,7 +102,7 @@ class FPDMPipeline(SignerPipeline):
             composition=composition,
         )
         self.register_to_config(
-            picture_size=tuple(picture_size),
+            image_size=tuple(image_size),
             source_size=tuple(source_size),
             sampling=sampling or {},
             embedding=embedding,
@@ -122,7 +122,7 @@ class FPDMPipeline(SignerPipeline):
             fusion=sizes.build_fusion(),
             unet=sizes.build_unet(),
             scheduler=sizes.build_scheduler(),
-            picture_size=sizes.picture_size,
+            image_size=sizes.image_size,
             source_size=sizes.source_size,
             sampling=sizes.sampling,
         )
@@ -141,12 +141,12 @@ class FPDMPipeline(SignerPipeline):
         size: (height, width) of what is to be rendered, the model's own by default.
         """
         frames = self._on_device(frames)
-        # Both encoders see the picture at the source encoder's size, as published.
-        pictures = resize(frames, self.config.source_size)
-        tokens = self.unet.source_tokens(source_hidden(self.source_encoder, pictures))
-        found = SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, pictures))
+        # Both encoders see the image at the source encoder's size, as published.
+        images = resize(frames, self.config.source_size)
+        tokens = self.unet.source_tokens(source_hidden(self.source_encoder, images))
+        found = SourceConditions(self.unet.source_context(tokens), fusion_embedding(self.fusion, images))
         if self.config.start != "noise":
-            image = to_images(resize(frames, size or self.config.picture_size))
+            image = to_images(resize(frames, size or self.config.image_size))
             if self.config.start == "source":
                 found.latents = encode(self.vae, image).float()
             else:
@@ -156,9 +156,9 @@ class FPDMPipeline(SignerPipeline):
 
     def _first_frame(self, image: Tensor, poses: PoseInputs | None) -> FirstFrame:
         if poses is None or poses.keypoints is None:
-            raise UserError("this model moves the first frame: it needs the first frame's own pose, with key points")
+            raise UserError("this model moves the first frame: it needs the first frame's own pose, with keypoints")
         size = (image.shape[-2], image.shape[-1])
-        pose_map = to_drawings(resize(self._on_device(poses.drawings), size))
+        pose_map = to_pose_maps(resize(self._on_device(poses.pose_maps), size))
         return FirstFrame.of(image, self._on_device(poses.keypoints), pose_map)
 
     def _canvas(self, first: FirstFrame, canvas: np.ndarray | None) -> tuple[Tensor, Tensor]:
@@ -170,13 +170,13 @@ class FPDMPipeline(SignerPipeline):
 
     @torch.no_grad()
     def encode_poses(
-        self, source: SourceConditions, drawings: np.ndarray | Tensor, size: tuple[int, int]
+        self, source: SourceConditions, pose_maps: np.ndarray | Tensor, size: tuple[int, int]
     ) -> Conditions:
-        """Conditions of pose drawings (B, h, w, 3) uint8 for pictures of `size` (height, width)."""
-        drawings = self._on_device(drawings)
-        features = self.unet.pose_features(to_drawings(resize(drawings, size)))
-        embedding = source.embedding.expand(len(drawings), -1)
-        fused = condition_embedding(self.config.embedding, self.fusion, embedding, drawings)
+        """Conditions of pose maps (B, h, w, 3) uint8 for images of `size` (height, width)."""
+        pose_maps = self._on_device(pose_maps)
+        features = self.unet.pose_features(to_pose_maps(resize(pose_maps, size)))
+        embedding = source.embedding.expand(len(pose_maps), -1)
+        fused = condition_embedding(self.config.embedding, self.fusion, embedding, pose_maps)
         return Conditions(source.context, features, fused)
 
     @torch.no_grad()
@@ -208,7 +208,7 @@ class FPDMPipeline(SignerPipeline):
         generated = decode(self.vae, latents, *size).float()
         if source.first is None or moved is None or source.canvas is None:
             return generated
-        pose_map = to_drawings(resize(self._on_device(poses.drawings), size))
+        pose_map = to_pose_maps(resize(self._on_device(poses.pose_maps), size))
         made = self.composition(generated, moved, pose_map, source.first.pose_map)
         image, behind = source.canvas
         if image is source.first.image:
@@ -217,7 +217,7 @@ class FPDMPipeline(SignerPipeline):
 
     def _keypoints(self, poses: PoseInputs) -> Tensor:
         if poses.keypoints is None:
-            raise UserError("this model moves the first frame: it needs the poses' key points beside their drawings")
+            raise UserError("this model moves the first frame: it needs the poses' keypoints beside their pose maps")
         return self._on_device(poses.keypoints)
 
     @torch.no_grad()
@@ -240,7 +240,7 @@ class FPDMPipeline(SignerPipeline):
         """Latents (B, C, h, w) for poses and initial noise (B, C, h, w), which a model that starts from the source
         does not look at: its source must have been encoded for `size`. guidance_steps, deep_cache: shortcuts,
         `signgen.sampling.step_plan`. moved: the source transported to the poses, for a model that starts from it."""
-        conditions = self.encode_poses(source, poses.drawings, size)
+        conditions = self.encode_poses(source, poses.pose_maps, size)
         if source.latents is not None:
             latents = source.latents.expand_as(latents)
         if moved is not None:
@@ -267,7 +267,7 @@ class FPDMPipeline(SignerPipeline):
         return self.scheduler.add_noise(latents, noise.to(latents.device), first.to(latents.device))
 
     def noise_shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """(C, h, w) of the latents of a picture of `size` (height, width)."""
+        """(C, h, w) of the latents of an image of `size` (height, width)."""
         return (self.unet.latent_channels, *latent_size(self.vae, *size))
 
     @classmethod
@@ -299,18 +299,18 @@ class FPDMPipeline(SignerPipeline):
         source_keypoints: np.ndarray | None = None,
         keypoints: np.ndarray | None = None,
     ) -> FPDMOutput:
-        """Pictures of the signer of `source_image` in the poses of `pose_images` (drawings).
+        """Images of the signer of `source_image` in the poses of `pose_images` (pose maps).
 
-        height, width: of the pictures, the model's own by default. guidance_scale: both guidance weights at once.
+        height, width: of the images, the model's own by default. guidance_scale: both guidance weights at once.
         latents: initial noise (1 or F, C, h, w), of a model that starts from noise; without it all frames start from
         one noise made from `seed`, so that frames differ by their poses alone. generator: of a stochastic solver's
         noise; without it each frame has its own, made from `seed` and its number. output_type: "np", "uint8" or "pil".
-        source_keypoints, keypoints: whole-body key points (133, 3) of the source and (F, 133, 3) of the poses, in
-        pixels of the pictures, for a model that starts from transport.
+        source_keypoints, keypoints: whole-body keypoints (133, 3) of the source and (F, 133, 3) of the poses, in
+        pixels of the images, for a model that starts from transport.
         """
         if not pose_images:
             raise UserError("no pose images: nothing to render")
-        size = (height or self.config.picture_size[0], width or self.config.picture_size[1])
+        size = (height or self.config.image_size[0], width or self.config.image_size[1])
         options = self.sampling_options(
             steps=num_inference_steps,
             solver=solver,
@@ -323,23 +323,23 @@ class FPDMPipeline(SignerPipeline):
                 np.asarray(source_keypoints, np.float32)[None], (size[1], size[0]), 1.0, COCO_WHOLEBODY
             )
             own = pose_inputs(poses, size)
-        source = self.encode_source(picture_array(source_image)[None], own, size=size)
+        source = self.encode_source(image_array(source_image)[None], own, size=size)
         images = []
         for start in range(0, len(pose_images), batch_size):
-            drawings = np.stack([picture_array(image) for image in pose_images[start : start + batch_size]])
-            noise, generators = frame_noise(self.noise_shape(size), seed, range(start, start + len(drawings)))
+            pose_maps = np.stack([image_array(image) for image in pose_images[start : start + batch_size]])
+            noise, generators = frame_noise(self.noise_shape(size), seed, range(start, start + len(pose_maps)))
             if latents is not None:
                 noise = latents if len(latents) == 1 else latents[start : start + batch_size]
             images.append(
                 self.generate(
                     source,
                     PoseInputs(
-                        drawings, keypoints=None if keypoints is None else keypoints[start : start + batch_size]
+                        pose_maps, keypoints=None if keypoints is None else keypoints[start : start + batch_size]
                     ),
-                    noise.expand(len(drawings), -1, -1, -1),
+                    noise.expand(len(pose_maps), -1, -1, -1),
                     size=size,
                     generators=generator or generators,
                     **options,
                 )
             )
-        return FPDMOutput(frames=pictures(torch.cat(images), output_type))
+        return FPDMOutput(frames=output_images(torch.cat(images), output_type))

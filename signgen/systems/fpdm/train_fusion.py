@@ -76,7 +76,7 @@ class FusionObjective(Objective):
         super().__init__()
         sizes = settings.sizes()
         self.settings = settings
-        self.size = sizes.picture_size
+        self.size = sizes.image_size
         self.fusion = sizes.build_fusion()
         if weights and settings.pretrained_encoder:
             pretrained = load_base("pretrained_encoder", settings.pretrained_encoder)

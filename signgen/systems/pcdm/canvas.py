@@ -25,7 +25,7 @@ def _padded(images: Tensor, factor: int, fill: float | None) -> Tensor:
 
 
 def canvas_latents(vae: AutoencoderKL, sources: Tensor, targets: Tensor) -> Tensor:
-    """Scaled latents (B, C, h, 2 w) of source and target images (B, 3, H, W) in [-1, 1], encoded as one picture."""
+    """Scaled latents (B, C, h, 2 w) of source and target images (B, 3, H, W) in [-1, 1], encoded as one image."""
     return encode(vae, beside(sources, targets, downscale(vae)))
 
 
@@ -43,6 +43,6 @@ def decode_target(vae: AutoencoderKL, latents: Tensor, height: int, width: int) 
     return decode(vae, latents, height, 2 * half)[..., half : half + width]
 
 
-def canvas_drawings(source: Tensor, target: Tensor, factor: int) -> Tensor:
-    """uint8 pose drawings (B, H, W, 3) of source and target -> (B, 3, H', 2 W') in [-1, 1], black around."""
+def canvas_pose_maps(source: Tensor, target: Tensor, factor: int) -> Tensor:
+    """uint8 pose maps (B, H, W, 3) of source and target -> (B, 3, H', 2 W') in [-1, 1], black around."""
     return beside(to_images(source), to_images(target), factor, fill=-1)

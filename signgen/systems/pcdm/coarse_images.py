@@ -1,4 +1,4 @@
-"""The coarse pictures that stage 3 of PCDMs is trained on: what stages 1 and 2 make of every training pair."""
+"""The coarse images that stage 3 of PCDMs is trained on: what stages 1 and 2 make of every training pair."""
 
 import hashlib
 from pathlib import Path
@@ -28,13 +28,13 @@ SETTINGS = "made-with.json"
 
 
 def make_coarse(settings: RefineSettings, progress: Progress = silent) -> int:
-    """Make every picture that is not there yet in `settings.coarse`; returns how many were made.
+    """Make every image that is not there yet in `settings.coarse`; returns how many were made.
 
     Each pair has noise of its own, made from the seed and its number, so that stage 3 sees many. progress: wraps blocks
     of pairs, given their number and what happens to them. Raises UserError where the folder holds another model's.
     """
     if not settings.data.pairs:
-        raise UserError("coarse pictures are of a list of pairs: set data.pairs (`signgen data pairs` draws one)")
+        raise UserError("coarse images are of a list of pairs: set data.pairs (`signgen data pairs` draws one)")
     with locked_folder(Path(settings.coarse)):
         return _make_missing(settings, progress)
 
@@ -51,7 +51,7 @@ def _make_missing(settings: RefineSettings, progress: Progress) -> int:
     if not missing:
         return 0
     pipeline = PCDMPipeline.from_pretrained(stage_2).to("cuda" if torch.cuda.is_available() else "cpu")
-    size = tuple(pipeline.config.picture_size)
+    size = tuple(pipeline.config.image_size)
     packed = pack_poses(corpus, size)
     frames = DecodedFrames(corpus, packed.lengths, size)
 
@@ -61,7 +61,7 @@ def _make_missing(settings: RefineSettings, progress: Progress) -> int:
 
     batch = settings.device_batch or settings.batch_size
     blocks = [range(start, min(start + batch, len(missing))) for start in range(0, len(missing), batch)]
-    for block in progress(blocks, len(blocks), "Making coarse pictures"):
+    for block in progress(blocks, len(blocks), "Making coarse images"):
         numbers = [missing[place] for place in block]
         chosen = [triples[number] for number in numbers]
         generators = [frame_generator(settings.seed, number) for number in numbers]
@@ -75,7 +75,7 @@ def _make_missing(settings: RefineSettings, progress: Progress) -> int:
             generators=generators,
             **pipeline.sampling_options(),
         )
-        for number, picture in zip(numbers, to_frames(stages.coarse).cpu().numpy(), strict=True):
+        for number, image in zip(numbers, to_frames(stages.coarse).cpu().numpy(), strict=True):
             with atomic_path(coarse_path(folder, number)) as unfinished:
-                write_png(unfinished, picture)
+                write_png(unfinished, image)
     return len(missing)

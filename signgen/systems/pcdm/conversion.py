@@ -83,14 +83,14 @@ def convert_pcdm(
     """Convert the training checkpoints of the three stages to a model folder, or a single one to a folder of its
     network.
 
-    config: the sizes of the networks as JSON; without it they are the paper's. size: (height, width) of the pictures;
-    the published code knows 512x512 alone. skeleton: whose drawings they were trained on; the published code draws
+    config: the sizes of the networks as JSON; without it they are the paper's. size: (height, width) of the images;
+    the published code knows 512x512 alone. skeleton: whose pose maps they were trained on; the published code draws
     OpenPose's 18 points. parts: the frozen networks that the
     checkpoints do not hold (`vae`, `source_encoder`, `image_encoder`): without them the model cannot render. Raises
     UserError for anything missing, unexpected or misshapen, and then writes nothing.
     """
     sizes = _sizes(config) if config else PAPER
-    sizes = replace(sizes, picture_size=size or sizes.picture_size)
+    sizes = replace(sizes, image_size=size or sizes.image_size)
     report = Conversion()
     networks: dict[str, Any] = {}
     for path in checkpoints:
@@ -155,7 +155,7 @@ def _pipeline(sizes: PCDMPreset, networks: dict[str, Any], parts: dict[str, Any]
         **networks,
         scheduler=sizes.build_scheduler(),
         prior_scheduler=sizes.build_prior_scheduler(),
-        picture_size=sizes.picture_size,
+        image_size=sizes.image_size,
         source_size=sizes.source_size,
         sampling=sizes.sampling,
         skeleton=skeleton,

@@ -1,7 +1,7 @@
-"""PCDMs as a pipeline: a source picture, its pose and other poses -> pictures of that signer in these poses.
+"""PCDMs as a pipeline: a source image, its pose and other poses -> images of that signer in these poses.
 
-Three stages: the prior finds the target picture's embedding, inpainting makes a coarse picture beside the source, and
-refining makes the picture from the coarse one.
+Three stages: the prior finds the target image's embedding, inpainting makes a coarse image beside the source, and
+refining makes the image from the coarse one.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from transformers import CLIPVisionModelWithProjection, Dinov2Model
 from signgen.errors import UserError
 from signgen.models.attention import SourceContext
 from signgen.models.autoencoder import decode, downscale, encode, latent_size
-from signgen.models.conditions import picture_embedding, source_hidden
+from signgen.models.conditions import image_embedding, source_hidden
 from signgen.models.pixels import CLIP_STATISTICS, resize, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs
 from signgen.models.prior import PosePrior
@@ -31,15 +31,15 @@ from signgen.sampling.noise import frame_noise
 from signgen.sampling.sampler import sample
 from signgen.sampling.solvers import solver as make_solver
 from signgen.sampling.step_plan import Step, sampling_plan
-from signgen.systems.base import SignerPipeline, picture_array, pictures
-from signgen.systems.pcdm.canvas import canvas_drawings, decode_target, known_part
+from signgen.systems.base import SignerPipeline, image_array, output_images
+from signgen.systems.pcdm.canvas import canvas_pose_maps, decode_target, known_part
 from signgen.systems.pcdm.presets import PCDMPreset
 from signgen.video.image_arrays import write_png
 
 
 @dataclass
 class PCDMOutput(BaseOutput):
-    """frames, coarse: (F, H, W, 3), float in [0, 1] ("np") or uint8 ("uint8"), or lists of pictures ("pil"), after
+    """frames, coarse: (F, H, W, 3), float in [0, 1] ("np") or uint8 ("uint8"), or lists of images ("pil"), after
     refining and before it. embedding: (F, dim), as the prior has found them."""
 
     frames: Any
@@ -49,10 +49,10 @@ class PCDMOutput(BaseOutput):
 
 @dataclass
 class SourceConditions:
-    """What the denoisers need of a source picture, computed once per video.
+    """What the denoisers need of a source image, computed once per video.
 
     inpaint, refine: cross-attention keys and values. embedding: (B, dim). known: the inpainting canvas's known part,
-    (B, 1 + C, h, 2 w). drawings, points: the source's own pose, drawn as large as the picture, uint8 (B, H, W, 3), and
+    (B, 1 + C, h, 2 w). pose_maps, points: the source's own pose, drawn as large as the image, uint8 (B, H, W, 3), and
     as points (B, 18, 2).
     """
 
@@ -60,7 +60,7 @@ class SourceConditions:
     refine: SourceContext | None
     embedding: Tensor
     known: Tensor
-    drawings: Tensor
+    pose_maps: Tensor
     points: Tensor
 
 
@@ -81,26 +81,26 @@ class Stages:
 
 class StageFolder:
     """Writes what the stages make of a video into a folder, frame by frame: NNNNNN.npy, the embedding, and NNNNNN.png,
-    the coarse picture, from 0. For `PCDMPipeline.keep`."""
+    the coarse image, from 0. For `PCDMPipeline.keep`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.count = folder, 0
 
     def __call__(self, stages: Stages) -> None:
-        pictures = to_frames(stages.coarse).cpu().numpy()
-        for embedding, picture in zip(stages.embedding.cpu().numpy(), pictures, strict=True):
+        images = to_frames(stages.coarse).cpu().numpy()
+        for embedding, image in zip(stages.embedding.cpu().numpy(), images, strict=True):
             np.save(self.folder / f"{self.count:06}.npy", embedding)
-            write_png(self.folder / f"{self.count:06}.png", picture)
+            write_png(self.folder / f"{self.count:06}.png", image)
             self.count += 1
 
 
 class PCDMPipeline(SignerPipeline):
     """Progressive conditional diffusion models (PCDMs, three stages).
 
-    picture_size, source_size: (height, width) of the pictures and of what the source encoder reads. sampling: the
+    image_size, source_size: (height, width) of the images and of what the source encoder reads. sampling: the
     model's own defaults (steps, solver, guidance, prior_steps, fit). A part may be left out: published checkpoints hold
-    the three denoisers `prior`, `inpaint` and `refine` alone, and without `refine` the coarse pictures are the result.
+    the three denoisers `prior`, `inpaint` and `refine` alone, and without `refine` the coarse images are the result.
 
     keep: called with what the stages made of every batch, if set.
     """
@@ -125,7 +125,7 @@ class PCDMPipeline(SignerPipeline):
         refine: ConditionalUNet | None,
         scheduler: SchedulerMixin,
         prior_scheduler: SchedulerMixin,
-        picture_size: tuple[int, int] = (512, 512),
+        image_size: tuple[int, int] = (512, 512),
         source_size: tuple[int, int] = (224, 224),
         sampling: dict[str, Any] | None = None,
         skeleton: str = COCO_WHOLEBODY,
@@ -141,7 +141,7 @@ class PCDMPipeline(SignerPipeline):
         }
         self.register_modules(**networks, scheduler=scheduler, prior_scheduler=prior_scheduler)
         self.register_to_config(
-            picture_size=tuple(picture_size),
+            image_size=tuple(image_size),
             source_size=tuple(source_size),
             sampling=sampling or {},
             skeleton=skeleton,
@@ -163,7 +163,7 @@ class PCDMPipeline(SignerPipeline):
             refine=sizes.build_refine(),
             scheduler=sizes.build_scheduler(),
             prior_scheduler=sizes.build_prior_scheduler(),
-            picture_size=sizes.picture_size,
+            image_size=sizes.image_size,
             source_size=sizes.source_size,
             sampling=sizes.sampling,
         )
@@ -178,7 +178,7 @@ class PCDMPipeline(SignerPipeline):
     def encode_source(
         self, frames: np.ndarray | Tensor, poses: PoseInputs | None = None, canvas: np.ndarray | None = None
     ) -> SourceConditions:
-        """Conditions of source frames (B, H, W, 3) uint8, as large as the pictures to be made, in their own poses."""
+        """Conditions of source frames (B, H, W, 3) uint8, as large as the images to be made, in their own poses."""
         self.check_parts()
         if poses is None or poses.points is None:
             raise UserError("PCDMs need the source's own pose, drawn and as points")
@@ -188,9 +188,9 @@ class PCDMPipeline(SignerPipeline):
         return SourceConditions(
             inpaint=self.inpaint.source_context(self.inpaint.source_tokens(hidden)),
             refine=None if self.refine is None else self.refine.source_context(self.refine.source_tokens(hidden)),
-            embedding=picture_embedding(self.image_encoder, sources),
+            embedding=image_embedding(self.image_encoder, sources),
             known=known_part(self.vae, to_images(sources)),
-            drawings=resize(self._on_device(poses.drawings), size),
+            pose_maps=resize(self._on_device(poses.pose_maps), size),
             points=self._on_device(poses.points),
         )
 
@@ -205,9 +205,9 @@ class PCDMPipeline(SignerPipeline):
         solver: str,
         generators: list[torch.Generator] | torch.Generator | None = None,
     ) -> Tensor:
-        """Stage 1: embeddings (B, dim) of the pictures in these poses, from noise (B, dim)."""
+        """Stage 1: embeddings (B, dim) of the images in these poses, from noise (B, dim)."""
         if poses.points is None:
-            raise UserError("PCDMs need the poses' points beside their drawings")
+            raise UserError("PCDMs need the poses' points beside their pose maps")
         rows = len(noise)
         tokens = self.prior.pose_tokens(source.points.expand(rows, -1, -1), self._on_device(poses.points))
         embedding = source.embedding.expand(rows, -1)
@@ -218,16 +218,16 @@ class PCDMPipeline(SignerPipeline):
         scheduler = make_solver(solver, self.prior_scheduler)
         return self.prior.restored(sample(denoiser, scheduler, noise.to(self.device), steps, generators))
 
-    def inpaint_conditions(self, source: SourceConditions, drawings: Tensor, embedding: Tensor) -> Conditions:
-        """Stage 2's conditions of pose drawings (B, H, W, 3) uint8 and the target pictures' embeddings (B, dim)."""
+    def inpaint_conditions(self, source: SourceConditions, pose_maps: Tensor, embedding: Tensor) -> Conditions:
+        """Stage 2's conditions of pose maps (B, H, W, 3) uint8 and the target images' embeddings (B, dim)."""
         token = self.inpaint.source_context(embedding[:, None].to(self.inpaint.dtype))
-        canvas = canvas_drawings(source.drawings, drawings, downscale(self.vae))
+        canvas = canvas_pose_maps(source.pose_maps, pose_maps, downscale(self.vae))
         return Conditions(
             # The source's keys and values are the video's; those of the embedding, one token, are the frames' own.
             context=source.inpaint.with_tokens(token),
             pose_features=self.inpaint.pose_features(canvas),
             fusion=embedding,
-            known=source.known.expand(len(drawings), -1, -1, -1),
+            known=source.known.expand(len(pose_maps), -1, -1, -1),
             null_pose=True,
         )
 
@@ -271,13 +271,13 @@ class PCDMPipeline(SignerPipeline):
             source, poses, first, steps=prior_steps, solver=solver, generators=generators
         )
         plan = sampling_plan(steps, guidance, guidance, guidance_steps, deep_cache)
-        drawings = resize(self._on_device(poses.drawings), size)
-        conditions = self.inpaint_conditions(source, drawings, embedding)
+        pose_maps = resize(self._on_device(poses.pose_maps), size)
+        conditions = self.inpaint_conditions(source, pose_maps, embedding)
         latents = self._sampled(self.inpaint, conditions, second, plan, solver, generators)
         coarse = decode_target(self.vae, latents, *size).float()
         if source.refine is None:
             return Stages(embedding, coarse, None)
-        # Rounded as a stored picture is: stage 3 is trained on stored pictures.
+        # Rounded as a stored image is: stage 3 is trained on stored images.
         known = encode(self.vae, to_images(to_frames(coarse)))
         conditions = Conditions(source.refine, known=known)
         latents = self._sampled(self.refine, conditions, third, plan, solver, generators)
@@ -295,7 +295,7 @@ class PCDMPipeline(SignerPipeline):
         return (sum(self._noise_counts(size)),)
 
     def _latent_shapes(self, size: tuple[int, int]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-        """(C, h, w) of stage 2's canvas and of stage 3's picture."""
+        """(C, h, w) of stage 2's canvas and of stage 3's image."""
         (height, width), channels = latent_size(self.vae, *size), self.inpaint.latent_channels
         return (channels, height, 2 * width), (channels, height, width)
 
@@ -329,7 +329,7 @@ class PCDMPipeline(SignerPipeline):
         batch_size: int = 8,
         output_type: str = "np",
     ) -> PCDMOutput:
-        """Pictures of the signer of `source_image`, who is there in `source_pose`, in `poses`.
+        """Images of the signer of `source_image`, who is there in `source_pose`, in `poses`.
 
         All frames start from one noise made from `seed`, so that they differ by their poses alone. output_type: "np",
         "uint8" or "pil".
@@ -337,11 +337,11 @@ class PCDMPipeline(SignerPipeline):
         if not len(poses):
             raise UserError("no poses: nothing to render")
         self.check_parts()
-        size = tuple(self.config.picture_size)
+        size = tuple(self.config.image_size)
         options = self.sampling_options(
             steps=num_inference_steps, prior_steps=prior_steps, solver=solver, guidance=guidance_scale
         )
-        frame = resize(torch.from_numpy(picture_array(source_image))[None], size)
+        frame = resize(torch.from_numpy(image_array(source_image))[None], size)
         source = self.encode_source(frame, source_pose)
         made = []
         for start in range(0, len(poses), batch_size):
@@ -350,7 +350,7 @@ class PCDMPipeline(SignerPipeline):
             noise = noise.expand(len(batch), -1)
             made.append(self.stages(source, batch, noise, size=size, generators=generators, **options))
         return PCDMOutput(
-            frames=pictures(torch.cat([stages.images for stages in made]), output_type),
-            coarse=pictures(torch.cat([stages.coarse for stages in made]), output_type),
+            frames=output_images(torch.cat([stages.images for stages in made]), output_type),
+            coarse=output_images(torch.cat([stages.coarse for stages in made]), output_type),
             embedding=torch.cat([stages.embedding for stages in made]).cpu().numpy(),
         )

@@ -59,7 +59,7 @@ PRIOR_SCHEDULE = {
 def _unets(unet: dict[str, Any], **common: Any) -> dict[str, Any]:
     """Stage 2 and stage 3 from the configuration of FPDM's denoiser.
 
-    Stage 2 is told of the canvas a mask and the known latents; stage 3 the coarse picture's latents, and neither pose
+    Stage 2 is told of the canvas a mask and the known latents; stage 3 the coarse image's latents, and neither pose
     nor embedding. Where FPDM's denoiser has learned positions, the canvas has them twice as wide.
     """
     unet = unet | common
@@ -83,7 +83,7 @@ def _narrowed(sizes: Preset, channels: tuple[int, ...], heads: list[int]) -> Pre
 
 
 def _like(sizes: Preset, prior: dict[str, Any], prior_steps: int) -> PCDMPreset:
-    """PCDMs of parts that FPDM has at that size: its tower embeds pictures.
+    """PCDMs of parts that FPDM has at that size: its tower embeds images.
 
     The embedding is a token beside the source's, with no projection: tokens are as wide as it is.
     """
@@ -91,7 +91,7 @@ def _like(sizes: Preset, prior: dict[str, Any], prior_steps: int) -> PCDMPreset:
     unet_config = sizes.unet["unet_config"] | {"cross_attention_dim": clip["projection_dim"]}
     guidance = sizes.sampling["guidance_source"]
     return PCDMPreset(
-        picture_size=sizes.picture_size,
+        image_size=sizes.image_size,
         source_size=sizes.source_size,
         autoencoder=sizes.autoencoder,
         colour_latents=sizes.colour_latents,
@@ -107,7 +107,7 @@ def _like(sizes: Preset, prior: dict[str, Any], prior_steps: int) -> PCDMPreset:
 
 
 PAPER = PCDMPreset(
-    picture_size=(512, 512),
+    image_size=(512, 512),
     source_size=(224, 224),
     autoencoder=presets.PAPER.autoencoder,
     # DINOv2-giant and OpenCLIP ViT-H/14.

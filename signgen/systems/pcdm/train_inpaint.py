@@ -11,22 +11,22 @@ from signgen.errors import UserError
 from signgen.io.model_folder import load_component, save_model
 from signgen.models.autoencoder import downscale, latent_size
 from signgen.models.base_weights import copy_weights, load_base, load_image_encoder
-from signgen.models.conditions import keep_rows, picture_embedding, source_hidden
+from signgen.models.conditions import image_embedding, keep_rows, source_hidden
 from signgen.models.pixels import CLIP_STATISTICS, resize, to_frames, to_images
 from signgen.models.pose_inputs import PoseInputs, point_shares
 from signgen.models.prior import PosePrior
 from signgen.systems.fpdm.train_diffusion import freeze_unread
-from signgen.systems.pcdm.canvas import canvas_drawings, canvas_latents, known_part
+from signgen.systems.pcdm.canvas import canvas_latents, canvas_pose_maps, known_part
 from signgen.systems.pcdm.pipeline import PCDMPipeline
 from signgen.systems.pcdm.presets import PCDMPreset, pcdm_preset
 from signgen.training.denoising import DenoisingObjective, Drops, LatentSettings, kept
-from signgen.training.objective import Batch, picture_grid, region_weights
+from signgen.training.objective import Batch, image_grid, region_weights
 
 
 @dataclass
 class InpaintDrops(Drops):
     """Drops of stage 2's conditions, which become zeros as in the null branch of guidance; `everything` trains that
-    branch. It sees pose and source picture, too."""
+    branch. It sees pose and source image, too."""
 
     everything: float = 0.1
     source: float = 0.1
@@ -64,7 +64,7 @@ class InpaintObjective(DenoisingObjective):
     def __init__(self, settings: InpaintSettings, weights: bool = True) -> None:
         super().__init__()
         sizes = settings.sizes()
-        self.settings, self.sizes, self.size = settings, sizes, sizes.picture_size
+        self.settings, self.sizes, self.size = settings, sizes, sizes.image_size
         self.vae = load_base("autoencoder", settings.autoencoder) if weights else sizes.build_autoencoder()
         self.image_encoder = (
             load_image_encoder(settings.image_encoder, sizes.image_encoder) if weights else sizes.build_image_encoder()
@@ -110,14 +110,14 @@ class InpaintObjective(DenoisingObjective):
         with torch.no_grad():
             latents = canvas_latents(self.vae, sources, targets).float()
             known = known_part(self.vae, sources).float()
-            embedding = picture_embedding(self.image_encoder, batch["target"])
+            embedding = image_embedding(self.image_encoder, batch["target"])
         noise, timesteps = self.noise(batch["noise"]), self.timesteps(batch["uniform"][:, 0])
         keep_source, keep_embedding = kept(self.settings.drop, batch["uniform"])
         embedding = keep_rows(embedding, keep_embedding)
         pixels = resize(batch["source"], self.sizes.source_size)
         tokens = self.inpaint.source_tokens(source_hidden(self.source_encoder, pixels, CLIP_STATISTICS))
         tokens = torch.cat([keep_rows(tokens, keep_source), embedding[:, None].to(tokens.dtype)], dim=1)
-        canvas = canvas_drawings(batch["source_pose"], batch["pose"], downscale(self.vae))
+        canvas = canvas_pose_maps(batch["source_pose"], batch["pose"], downscale(self.vae))
         prediction = self.inpaint(
             torch.cat([self.scheduler.add_noise(latents, noise, timesteps), known], dim=1),
             timesteps,
@@ -125,7 +125,7 @@ class InpaintObjective(DenoisingObjective):
             self.inpaint.pose_features(canvas),
             embedding,
         )
-        return self.denoising_loss(prediction, self.goal(latents, noise, timesteps), self.weights(batch))
+        return self.denoising_loss(prediction, self.target(latents, noise, timesteps), self.weights(batch))
 
     def weights(self, batch: Batch) -> Tensor:
         """Loss weights (B, 1, h, 2 w) of the canvas, raised where hands and faces are."""
@@ -144,7 +144,7 @@ class InpaintObjective(DenoisingObjective):
             refine=None,
             scheduler=self.scheduler,
             prior_scheduler=self.sizes.build_prior_scheduler(),
-            picture_size=self.sizes.picture_size,
+            image_size=self.sizes.image_size,
             source_size=self.sizes.source_size,
             sampling=self.sizes.sampling,
             skeleton=self.skeleton,
@@ -159,11 +159,11 @@ class InpaintObjective(DenoisingObjective):
 
 
 def sample_pipeline(pipeline: PCDMPipeline, batch: Batch, size: tuple[int, int]) -> np.ndarray:
-    """A picture of a batch's sources, poses, targets and what the pipeline makes of them."""
+    """An image of a batch's sources, poses, targets and what the pipeline makes of them."""
     source = pipeline.encode_source(
         batch["source"], PoseInputs(batch["source_pose"], point_shares(batch["source_keypoints"], size))
     )
     poses = PoseInputs(batch["pose"], point_shares(batch["keypoints"], size))
     noise = torch.randn((len(batch["source"]), *pipeline.noise_shape(size)), generator=torch.Generator().manual_seed(0))
     images = pipeline.generate(source, poses, noise, size=size, **pipeline.sampling_options())
-    return picture_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])
+    return image_grid([batch["source"], batch["pose"], batch["target"], to_frames(images)])

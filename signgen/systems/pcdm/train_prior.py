@@ -1,4 +1,4 @@
-"""Training the prior of PCDMs (stage 1): find the target picture's embedding."""
+"""Training the prior of PCDMs (stage 1): find the target image's embedding."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from transformers import CLIPVisionModelWithProjection
 from signgen.data import PairDataset, open_corpus
 from signgen.io.model_folder import save_model
 from signgen.models.base_weights import load_base, load_image_encoder
-from signgen.models.conditions import keep_rows, picture_embedding
+from signgen.models.conditions import image_embedding, keep_rows
 from signgen.models.pose_inputs import point_shares
 from signgen.models.prior import PosePrior
 from signgen.systems.pcdm.presets import PCDMPreset, pcdm_preset
@@ -61,16 +61,16 @@ def load_reused(prior: PosePrior, pretrained: PriorTransformer) -> None:
 def embedding_statistics(
     encoder: CLIPVisionModelWithProjection, settings: PriorSettings, size: tuple[int, int], frames: int = 256
 ) -> tuple[float, float]:
-    """Mean and standard deviation over the embeddings of so many of the training's target pictures."""
+    """Mean and standard deviation over the embeddings of so many of the training's target images."""
     corpus = open_corpus(settings.data.roots, settings.data.split)
     dataset = PairDataset(corpus, size, frames, settings.seed, augmentation=settings.data.augmentation)
     loader = DataLoader(dataset, batch_size=32)
-    embeddings = torch.cat([picture_embedding(encoder, batch["target"]) for batch in loader])
+    embeddings = torch.cat([image_embedding(encoder, batch["target"]) for batch in loader])
     return float(embeddings.mean()), float(embeddings.std())
 
 
 class PriorObjective(DenoisingObjective):
-    """Prediction of the target picture's embedding itself from a noisy one, the source's embedding and both poses."""
+    """Prediction of the target image's embedding itself from a noisy one, the source's embedding and both poses."""
 
     source_pose = True
     settings: PriorSettings
@@ -78,7 +78,7 @@ class PriorObjective(DenoisingObjective):
     def __init__(self, settings: PriorSettings, weights: bool = True) -> None:
         super().__init__()
         sizes = settings.sizes()
-        self.settings, self.sizes, self.size = settings, sizes, sizes.picture_size
+        self.settings, self.sizes, self.size = settings, sizes, sizes.image_size
         self.image_encoder = (
             load_image_encoder(settings.image_encoder, sizes.image_encoder) if weights else sizes.build_image_encoder()
         )
@@ -98,8 +98,8 @@ class PriorObjective(DenoisingObjective):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
-            sources = picture_embedding(self.image_encoder, batch["source"])
-            targets = picture_embedding(self.image_encoder, batch["target"]).float()
+            sources = image_embedding(self.image_encoder, batch["source"])
+            targets = image_embedding(self.image_encoder, batch["target"]).float()
         data, noise = self.prior.normalised(targets), self.noise(batch["noise"]).squeeze(1)
         timesteps = self.timesteps(batch["uniform"][:, 0])
         keep_source, keep_source_pose, keep_target_pose = kept(self.settings.drop, batch["uniform"])
@@ -109,7 +109,7 @@ class PriorObjective(DenoisingObjective):
         )
         noisy = self.scheduler.add_noise(data, noise, timesteps)
         prediction = self.prior(noisy, timesteps, keep_rows(sources, keep_source), tokens).float()
-        values = self.denoising_loss(prediction, self.goal(data, noise, timesteps))
+        values = self.denoising_loss(prediction, self.target(data, noise, timesteps))
         likeness = F.cosine_similarity(self.prior.restored(prediction.detach()), targets).mean()
         return values | {"likeness": likeness}
 

@@ -1,4 +1,4 @@
-"""Training the refining stage of PCDMs (stage 3): a picture from the coarse one that stage 2 has made."""
+"""Training the refining stage of PCDMs (stage 3): an image from the coarse one that stage 2 has made."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from signgen.training.objective import Batch, region_weights
 class RefineDrops(Drops):
     """Drops of stage 3's one condition, the source, which trains the null branch of guidance.
 
-    The published code drops the coarse picture, which its guidance never does, and never the source, which it does.
+    The published code drops the coarse image, which its guidance never does, and never the source, which it does.
     """
 
     source: float = 0.1
@@ -36,7 +36,7 @@ class RefineSettings(LatentSettings):
     inpaint: str = "???"
     """Model folder of stage 2, all of which is frozen."""
     coarse: str = "???"
-    """Folder of the coarse pictures of `data.pairs`, which `signgen coarse` makes."""
+    """Folder of the coarse images of `data.pairs`, which `signgen coarse` makes."""
     pretrained_unet: str = ""
     """Folder or hub id of the Stable Diffusion whose UNet is started from; none: random weights."""
     drop: RefineDrops = field(default_factory=RefineDrops)
@@ -44,30 +44,30 @@ class RefineSettings(LatentSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.validation:
-            raise UserError("validation must be empty: there are coarse pictures of the training pairs alone")
+            raise UserError("validation must be empty: there are coarse images of the training pairs alone")
 
     def sizes(self) -> PCDMPreset:
         return self.resized(pcdm_preset(self.model))
 
 
 class RefineObjective(DenoisingObjective):
-    """Prediction for noised target latents, given the coarse picture's latents and the source."""
+    """Prediction for noised target latents, given the coarse image's latents and the source."""
 
     settings: RefineSettings
 
     def __init__(self, settings: RefineSettings, weights: bool = True) -> None:
         super().__init__()
         sizes = settings.sizes()
-        self.settings, self.sizes, self.size = settings, sizes, sizes.picture_size
+        self.settings, self.sizes, self.size = settings, sizes, sizes.image_size
         self.refine = sizes.build_refine()
         self.stage_2: PCDMPipeline | None = None
         if weights:
             self.stage_2 = PCDMPipeline.from_pretrained(settings.inpaint)
             self.vae, self.source_encoder = self.stage_2.vae, self.stage_2.source_encoder
             self.expect_skeleton(settings.inpaint, self.stage_2.config.skeleton)
-            if tuple(self.stage_2.config.picture_size) != self.size:
-                height, width = self.stage_2.config.picture_size
-                raise UserError(f"inpaint makes pictures of {width}x{height}: set picture_size={width}x{height}")
+            if tuple(self.stage_2.config.image_size) != self.size:
+                height, width = self.stage_2.config.image_size
+                raise UserError(f"inpaint makes images of {width}x{height}: set image_size={width}x{height}")
             if settings.pretrained_unet:
                 pretrained = load_base("pretrained_unet", settings.pretrained_unet)
                 copy_weights(self.refine.unet, pretrained, "pretrained_unet", but="conv_in.weight")
@@ -98,7 +98,7 @@ class RefineObjective(DenoisingObjective):
         )
         grid = self.noised_shape[1], self.noised_shape[2]
         weights = region_weights(batch["keypoints"], self.size, grid, self.settings.hands, self.settings.face)
-        return self.denoising_loss(prediction, self.goal(latents, noise, timesteps), weights)
+        return self.denoising_loss(prediction, self.target(latents, noise, timesteps), weights)
 
     def pipeline(self) -> PCDMPipeline:
         assert self.stage_2 is not None
@@ -106,7 +106,7 @@ class RefineObjective(DenoisingObjective):
 
     def stage_2_settings(self) -> dict:
         assert self.stage_2 is not None
-        return {name: self.stage_2.config[name] for name in ("picture_size", "source_size", "sampling", "skeleton")}
+        return {name: self.stage_2.config[name] for name in ("image_size", "source_size", "sampling", "skeleton")}
 
     def sample(self, batch: Batch) -> np.ndarray | None:
         return None

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from signgen.errors import UserError
-from signgen.poses import read_drawn_poses, read_poses
+from signgen.poses import read_pose_maps, read_poses
 from signgen.poses.formats.detect import read_raw
 from signgen.poses.skeletons import LEFT_HAND, NAMES_18, RIGHT_HAND
 
@@ -77,7 +77,7 @@ class TestArrays:
 
     def test_without_a_size_it_says_what_is_missing(self, tmp_path, signer):
         np.save(tmp_path / "a.npy", signer.keypoints)
-        with pytest.raises(UserError, match="does not say how large the picture was"):
+        with pytest.raises(UserError, match="does not say how large the image was"):
             read_poses(tmp_path / "a.npy")
 
 
@@ -97,7 +97,7 @@ class TestPickles:
 
     def test_label_files_hold_no_points(self, tmp_path):
         path = write(tmp_path / "labels", pickle.dumps([{"name": "a", "gloss": "X"}]))
-        with pytest.raises(UserError, match="labels: the entry has no key points"):
+        with pytest.raises(UserError, match="labels: the entry has no keypoints"):
             read_poses(path, size=SIZE)
 
 
@@ -154,14 +154,14 @@ class TestCocoAndMmpose:
             ],
         }
 
-    def test_pictures_of_one_size_are_a_sequence(self, tmp_path):
+    def test_images_of_one_size_are_a_sequence(self, tmp_path):
         poses = read_poses(write(tmp_path / "a.json", self.coco([(64, 48)] * 2)))
         assert (len(poses), poses.size) == (2, (64, 48))
         assert not poses.present[0].any()
         assert poses.keypoints[1, 0].tolist() == [1, 2, 1]  # of the person that is larger
         assert poses.present[1].sum() == 17 + 68
 
-    def test_pictures_of_several_sizes_are_selected_by_name(self, tmp_path):
+    def test_images_of_several_sizes_are_selected_by_name(self, tmp_path):
         path = write(tmp_path / "a.json", self.coco([(64, 48), (48, 64)]))
         assert read_poses(f"{path}::1.jpg").size == (48, 64)
         with pytest.raises(UserError, match="select one by FILE::NAME"):
@@ -281,7 +281,7 @@ class TestPoseFiles:
         (b"", "the file is empty"),
         (b"hello world", "not a pose file of any known format"),
         (b"\xff\xfe\x00", "not a pose file of any known format"),
-        (b"\x00\x00\x00\x20ftypisom", "a video holds no key points"),
+        (b"\x00\x00\x00\x20ftypisom", "a video holds no keypoints"),
         (b"\x1f\x8b garbage", "broken gzip file"),
         (b"PK\x03\x04 garbage", "broken archive"),
         (b"\x93NUMPY garbage", "broken numpy array"),
@@ -308,24 +308,24 @@ def test_files_that_change_are_read_anew(tmp_path, signer):
     assert len(read_poses(tmp_path / "a.npy", size=SIZE)) == 5
 
 
-def test_drawn_poses_are_pictures(tmp_path):
+def test_drawn_poses_are_images(tmp_path):
     for number, level in enumerate((50, 100, 150)):
-        picture = np.zeros((40, 30, 3), np.uint8)
-        picture[10:14] = level
-        Image.fromarray(picture).save(tmp_path / f"{number}.png")
-    with pytest.raises(UserError, match="pictures hold no key points"):
+        image = np.zeros((40, 30, 3), np.uint8)
+        image[10:14] = level
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    with pytest.raises(UserError, match="images hold no keypoints"):
         read_poses(tmp_path, size=SIZE)
-    drawn = read_drawn_poses(tmp_path)
+    drawn = read_pose_maps(tmp_path)
     assert (len(drawn), drawn.size, drawn.fps) == (3, (30, 40), 25)
-    assert [picture.max() for picture in drawn[1:].pictures(20, 15)] == [100, 150]
+    assert [image.max() for image in drawn[1:].images(20, 15)] == [100, 150]
     with pytest.raises(UserError, match="none is left"):
         drawn[5:]
 
 
 def test_photographs_are_no_drawn_poses(tmp_path):
     Image.new("RGB", (30, 40), (90, 120, 200)).save(tmp_path / "0.png")
-    with pytest.raises(UserError, match="no drawings of poses"):
-        read_drawn_poses(tmp_path)
+    with pytest.raises(UserError, match="no pose maps of poses"):
+        read_pose_maps(tmp_path)
 
 
 REAL = {
@@ -337,7 +337,7 @@ REAL = {
     "openpose-folder": ("OpenPose JSON", 175),
     "openpose-hands": ("OpenPose JSON", 2),
     "wholebody-json/test_coco_wholebody.json::000000040083.jpg": ("COCO-WholeBody JSON", 1),
-    "deepfashion-sample/pose/WOMEN/Shorts/id_00005138/03_1_front.txt": ("DeepFashion key points", 1),
+    "deepfashion-sample/pose/WOMEN/Shorts/id_00005138/03_1_front.txt": ("DeepFashion keypoints", 1),
 }
 
 

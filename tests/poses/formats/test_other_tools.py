@@ -222,7 +222,7 @@ def test_mediapipe_json(tmp_path: Path, words: tuple[str, str]) -> None:
     [
         ("a.skels", r"rows of 151 numbers, as in the \.skels of Progressive Transformers"),
         ("a.pt", r"a file of torch\.save: load it in Python and keep its array by numpy\.save"),
-        ("a.png", "not a pose file but a picture"),
+        ("a.png", "not a pose file but an image"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, signer: PoseSequence, name: str, message: str) -> None:

@@ -70,7 +70,7 @@ def original() -> FPDMPipeline:
         fusion=ImagePoseFusion(**fusion),
         unet=type(sizes.build_unet())(**unet),
         scheduler=sizes.build_scheduler(),
-        picture_size=(52, 42),
+        image_size=(52, 42),
         source_size=(56, 56),
     )
 
@@ -113,25 +113,25 @@ def test_a_converted_model_renders_like_the_original(original: FPDMPipeline, con
     assert np.allclose(converted(source, [pose], **options).frames, expected, atol=1e-5)
 
 
-def test_the_size_of_the_pictures_is_not_guessed(
+def test_the_size_of_the_images_is_not_guessed(
     original: FPDMPipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     sizes = preset("tiny")
     unet = {key: sizes.unet[key] for key in ("unet_config", "source_dim", "fusion_dim")}
     paper = replace(
-        sizes, picture_size=(512, 512), source_size=(56, 56), unet=unet, fusion={"clip": sizes.fusion["clip"]}
+        sizes, image_size=(512, 512), source_size=(56, 56), unet=unet, fusion={"clip": sizes.fusion["clip"]}
     )
     monkeypatch.setattr("signgen.systems.fpdm.conversion.PAPER", paper)
     tensors = published_names(original)
     silent = write(tmp_path / "silent.ckpt", tensors, {"lr": 1e-4})
-    with pytest.raises(UserError, match=r"does not say how large its pictures are: give --size"):
+    with pytest.raises(UserError, match=r"does not say how large its images are: give --size"):
         convert_fpdm(silent, tmp_path / "none")
     assert not (tmp_path / "none").exists()
     convert_fpdm(silent, tmp_path / "given", size=(64, 40), skeleton="coco-wholebody-133")
     convert_fpdm(write(tmp_path / "says.ckpt", tensors, {"model_img_size": [42, 52]}), tmp_path / "said")
     given, said = (FPDMPipeline.from_pretrained(tmp_path / name).config for name in ("given", "said"))
-    assert (tuple(given.picture_size), given.skeleton) == ((64, 40), "coco-wholebody-133")
-    assert (tuple(said.picture_size), said.skeleton) == ((52, 42), "openpose-18")
+    assert (tuple(given.image_size), given.skeleton) == ((64, 40), "coco-wholebody-133")
+    assert (tuple(said.image_size), said.skeleton) == ((52, 42), "openpose-18")
 
 
 def test_stage_1_alone_becomes_a_fusion_model(original: FPDMPipeline, config: Path, tmp_path: Path) -> None:
@@ -209,11 +209,11 @@ def test_equal_to_the_authors_implementation(shared: Path) -> None:
     if not fixture.is_dir():
         pytest.skip(f"{fixture} is not there")
     differences = runpy.run_path(str(REPOSITORY / "benchmarks" / "parity.py"))["differences"](fixture)
-    pictures = {name: value for name, value in differences.items() if name.startswith("image_")}
-    assert len(pictures) == 2
-    assert max(pictures.values()) < 1e-3
+    images = {name: value for name, value in differences.items() if name.startswith("image_")}
+    assert len(images) == 2
+    assert max(images.values()) < 1e-3
     assert len(differences) == 11
-    assert max(value for name, value in differences.items() if name not in pictures) < 1e-4
+    assert max(value for name, value in differences.items() if name not in images) < 1e-4
 
 
 def test_pcdms_are_equal_to_the_authors_implementation(shared: Path) -> None:

@@ -65,8 +65,8 @@ def prediction(
 def render(
     pipeline: FPDMPipeline, source: Image.Image, pose: Image.Image, latents: Tensor, weights: tuple[float, float]
 ) -> np.ndarray:
-    """A picture (H, W, 3) in [0, 1], by DDIM (Song et al. 2021) and three branches of guidance at every step."""
-    (height, width), scheduler = pipeline.config.picture_size, pipeline.scheduler
+    """An image (H, W, 3) in [0, 1], by DDIM (Song et al. 2021) and three branches of guidance at every step."""
+    (height, width), scheduler = pipeline.config.image_size, pipeline.scheduler
     source = source.resize(pipeline.config.source_size[::-1], Image.Resampling.BICUBIC)
     hidden = pipeline.source_encoder(pixel_values=pixels(source, source.size[::-1], IMAGENET)).last_hidden_state
     tokens = tokens_of(pipeline, hidden)
@@ -86,12 +86,12 @@ def render(
         share = torch.tensor(1.0) if following is None else alphas[following]
         latents = share.sqrt() * clean + (1 - share).sqrt() * epsilon
     decoded = F.pixel_shuffle(pipeline.vae.decode(latents / pipeline.vae.config.scaling_factor).sample, 4)
-    picture = decoded[0, :, :height, :width].permute(1, 2, 0)
-    return ((picture + 1) / 2).clamp(0, 1).numpy()
+    image = decoded[0, :, :height, :width].permute(1, 2, 0)
+    return ((image + 1) / 2).clamp(0, 1).numpy()
 
 
 @pytest.mark.parametrize("weights", [(2.0, 2.0), (3.0, 1.5)])
-def test_a_picture_is_that_of_the_plain_reference(tiny_pipeline: FPDMPipeline, weights: tuple[float, float]) -> None:
+def test_a_image_is_that_of_the_plain_reference(tiny_pipeline: FPDMPipeline, weights: tuple[float, float]) -> None:
     rng = np.random.default_rng(0)
     source, pose = (Image.fromarray(rng.integers(0, 256, (60, 50, 3), dtype=np.uint8)) for _ in range(2))
     latents = torch.randn(1, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(4))

@@ -21,13 +21,13 @@ from signgen.systems.fpdm.presets import preset
 from tests.conftest import calls_of
 
 
-def pictures(count: int, size: tuple[int, int] = (52, 42)) -> list[Image.Image]:
+def images(count: int, size: tuple[int, int] = (52, 42)) -> list[Image.Image]:
     rng = np.random.default_rng(5)
     return [Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)) for _ in range(count)]
 
 
-def arrays(images: list[Image.Image]) -> np.ndarray:
-    return np.stack([np.asarray(image) for image in images])
+def arrays(outputs: list[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(image) for image in outputs])
 
 
 @pytest.fixture(scope="module", params=["tiny", "mini"])
@@ -45,15 +45,15 @@ def published_guidance(
     pipeline: FPDMPipeline, latents: torch.Tensor, timestep: torch.Tensor, source: float, fusion: float
 ) -> torch.Tensor:
     """Three branches, tokens and keys computed anew, everything repeated per frame: the way it is published."""
-    first, *poses = pictures(1 + len(latents))
+    first, *poses = images(1 + len(latents))
     repeated = torch.from_numpy(arrays([first] * len(poses)))
-    drawings = torch.from_numpy(arrays(poses))
+    pose_maps = torch.from_numpy(arrays(poses))
     with torch.no_grad():
         repeated = resize(repeated, pipeline.config.source_size)
         tokens = pipeline.unet.source_tokens(source_hidden(pipeline.source_encoder, repeated))
-        features = pipeline.unet.pose_features(drawings.movedim(-1, 1) / 255)
+        features = pipeline.unet.pose_features(pose_maps.movedim(-1, 1) / 255)
         fused = pipeline.fusion(
-            fusion_embedding(pipeline.fusion, repeated), fusion_embedding(pipeline.fusion, drawings)
+            fusion_embedding(pipeline.fusion, repeated), fusion_embedding(pipeline.fusion, pose_maps)
         )
         zero = torch.zeros_like
         predictions = [
@@ -73,7 +73,7 @@ def published_guidance(
 def test_branches_and_caches_equal_the_published_guidance(
     pipeline: FPDMPipeline, rows: int, source: float, fusion: float
 ) -> None:
-    first, *poses = pictures(1 + rows)
+    first, *poses = images(1 + rows)
     conditions = pipeline.encode_poses(pipeline.encode_source(arrays([first])), arrays(poses), (52, 42))
     latents = torch.randn(rows, *pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
     timestep = torch.tensor(700)
@@ -83,7 +83,7 @@ def test_branches_and_caches_equal_the_published_guidance(
 
 
 def test_what_is_constant_is_computed_once(tiny_pipeline: FPDMPipeline) -> None:
-    source, *poses = pictures(6)
+    source, *poses = images(6)
     parts = {
         "source encoder": tiny_pipeline.source_encoder,
         "source tokens": tiny_pipeline.unet.source_projection,
@@ -108,16 +108,16 @@ def test_what_is_constant_is_computed_once(tiny_pipeline: FPDMPipeline) -> None:
 
 
 def test_sources_of_their_own_for_every_row(tiny_pipeline: FPDMPipeline) -> None:
-    images, poses = pictures(3), pictures(5)[2:]
+    outputs, poses = images(3), images(5)[2:]
     size = (52, 42)
     latents = torch.randn(3, *tiny_pipeline.noise_shape(size), generator=torch.Generator().manual_seed(0))
     options = {"size": size, "steps": 2, "solver": "ddim", "guidance_source": 2.0, "guidance_fusion": 1.5}
     together = tiny_pipeline.generate(
-        tiny_pipeline.encode_source(arrays(images)), PoseInputs(arrays(poses)), latents, **options
+        tiny_pipeline.encode_source(arrays(outputs)), PoseInputs(arrays(poses)), latents, **options
     )
     for row in range(3):
         alone = tiny_pipeline.generate(
-            tiny_pipeline.encode_source(arrays(images[row : row + 1])),
+            tiny_pipeline.encode_source(arrays(outputs[row : row + 1])),
             PoseInputs(arrays(poses[row : row + 1])),
             latents[row : row + 1],
             **options,
@@ -130,7 +130,7 @@ def test_sources_of_their_own_for_every_row(tiny_pipeline: FPDMPipeline) -> None
 def test_deep_features_of_the_same_latents_change_nothing(
     pipeline: FPDMPipeline, one_by_one: bool, size: tuple[int, int]
 ) -> None:
-    first, *poses = pictures(3, size)
+    first, *poses = images(3, size)
     conditions = pipeline.encode_poses(pipeline.encode_source(arrays([first])), arrays(poses), size)
     latents = torch.randn(2, *pipeline.noise_shape(size), generator=torch.Generator().manual_seed(0))
     inputs = conditions, guidance_branches(2.0, 1.5), latents, torch.tensor(700)
@@ -157,7 +157,7 @@ def test_deep_features_of_the_same_latents_change_nothing(
 def test_shortcuts_leave_out_what_they_say(
     tiny_pipeline: FPDMPipeline, shortcuts: dict, deep: int, rows: list[int]
 ) -> None:
-    source, *poses = pictures(3)
+    source, *poses = images(3)
     conditions = tiny_pipeline.encode_source(arrays([source]))
     noise = torch.randn(2, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
     options = {"steps": 5, "solver": "dpm++", "guidance_source": 2.0, "guidance_fusion": 2.0} | shortcuts
@@ -169,7 +169,7 @@ def test_shortcuts_leave_out_what_they_say(
 
 
 def test_guidance_at_no_step_is_no_guidance(tiny_pipeline: FPDMPipeline) -> None:
-    source, pose = pictures(2)
+    source, pose = images(2)
     conditions = tiny_pipeline.encode_source(arrays([source]))
     noise = torch.randn(1, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(0))
 
@@ -189,7 +189,7 @@ def test_guidance_at_no_step_is_no_guidance(tiny_pipeline: FPDMPipeline) -> None
     indirect=["pipeline"],
 )
 def test_the_batch_size_changes_nothing(pipeline: FPDMPipeline, solver: str) -> None:
-    source, *poses = pictures(6)
+    source, *poses = images(6)
     options = {"num_inference_steps": 3, "solver": solver, "seed": 4, "height": 52, "width": 42}
     runs = [pipeline(source, poses, batch_size=size, **options).frames for size in (1, 2, 5)]
     assert runs[0].shape == (5, 52, 42, 3)
@@ -198,26 +198,26 @@ def test_the_batch_size_changes_nothing(pipeline: FPDMPipeline, solver: str) -> 
 
 
 def test_seeds_differ_and_repeat(tiny_pipeline: FPDMPipeline) -> None:
-    source, pose = pictures(2)
+    source, pose = images(2)
     first, again, other = (tiny_pipeline(source, [pose], seed=seed).frames for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert np.abs(first - other).max() > 1e-3
 
 
 def test_equal_poses_give_equal_frames(tiny_pipeline: FPDMPipeline) -> None:
-    source, pose = pictures(2)
+    source, pose = images(2)
     frames = tiny_pipeline(source, [pose, pose], solver="ddim").frames
     assert np.allclose(frames[0], frames[1], atol=1e-5)
 
 
 def test_other_sizes_and_output_types(tiny_pipeline: FPDMPipeline) -> None:
-    source, pose = pictures(2)
+    source, pose = images(2)
     assert tiny_pipeline(source, [pose], height=64, width=50, output_type="uint8").frames.shape == (1, 64, 50, 3)
     assert tiny_pipeline(source, [pose], output_type="pil").frames[0].size == (42, 52)
 
 
 def test_given_latents_are_the_initial_noise(tiny_pipeline: FPDMPipeline) -> None:
-    source, pose = pictures(2)
+    source, pose = images(2)
     latents = torch.randn(1, *tiny_pipeline.noise_shape((52, 42)), generator=torch.Generator().manual_seed(9))
     given = tiny_pipeline(source, [pose, pose], latents=latents).frames
     assert np.allclose(given[0], given[1], atol=1e-5)
@@ -226,7 +226,7 @@ def test_given_latents_are_the_initial_noise(tiny_pipeline: FPDMPipeline) -> Non
 
 def test_no_poses_are_refused(tiny_pipeline: FPDMPipeline) -> None:
     with pytest.raises(UserError, match="nothing to render"):
-        tiny_pipeline(pictures(1)[0], [])
+        tiny_pipeline(images(1)[0], [])
 
 
 def test_conditions_of_a_branch_are_as_named() -> None:
@@ -237,7 +237,7 @@ def test_conditions_of_a_branch_are_as_named() -> None:
 def test_saving_memory_changes_nothing_but_the_batches(
     tiny_pipeline: FPDMPipeline, source: float, fusion: float
 ) -> None:
-    picture, *poses = pictures(4)
+    image, *poses = images(4)
     rows: dict[str, list[int]] = {"unet": [], "decoder": []}
     hooks = [
         module.register_forward_pre_hook(lambda module, args, name=name: rows[name].append(len(args[0])))
@@ -245,12 +245,12 @@ def test_saving_memory_changes_nothing_but_the_batches(
     ]
     options = {"guidance_source": source, "guidance_fusion": fusion, "num_inference_steps": 2}
     try:
-        plain = tiny_pipeline(picture, poses, **options).frames
+        plain = tiny_pipeline(image, poses, **options).frames
         together = {name: max(counts) for name, counts in rows.items()}
         for counts in rows.values():
             counts.clear()
         tiny_pipeline.save_memory()
-        saving = tiny_pipeline(picture, poses, **options).frames
+        saving = tiny_pipeline(image, poses, **options).frames
     finally:
         tiny_pipeline.save_memory(False)
         for hook in hooks:
@@ -263,7 +263,7 @@ def test_saving_memory_changes_nothing_but_the_batches(
 def test_a_model_may_start_from_the_source_in_place_of_noise(
     tiny_pipeline: FPDMPipeline, tiny_from_source: FPDMPipeline
 ) -> None:
-    source, *poses = pictures(4)
+    source, *poses = images(4)
     frames, other = (tiny_from_source(source, poses, seed=seed).frames for seed in (0, 1))
     assert np.array_equal(frames, other)
     latents = encode(tiny_pipeline.vae, to_images(torch.from_numpy(arrays([source]))))
@@ -272,11 +272,11 @@ def test_a_model_may_start_from_the_source_in_place_of_noise(
 
 
 def test_such_a_model_renders_other_sizes_too(tiny_from_source: FPDMPipeline) -> None:
-    source, pose = pictures(2)
+    source, pose = images(2)
     assert tiny_from_source(source, [pose], height=64, width=50).frames.shape == (1, 64, 50, 3)
 
 
 def test_such_a_model_has_no_noise_prior(tiny_from_source: FPDMPipeline) -> None:
-    frame, noise = arrays(pictures(1))[0], torch.zeros(1, *tiny_from_source.noise_shape((52, 42)))
+    frame, noise = arrays(images(1))[0], torch.zeros(1, *tiny_from_source.noise_shape((52, 42)))
     with pytest.raises(UserError, match="starts from the source itself"):
         tiny_from_source.noised_source(frame, noise, tiny_from_source.sampling_options())

@@ -57,9 +57,9 @@ def test_the_goal_is_velocity_or_noise(objective: DiffusionObjective) -> None:
     latents, noise = torch.randn(2, 1, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     alpha = objective.scheduler.alphas_cumprod[400]
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
-    assert torch.allclose(objective.goal(latents, noise, torch.tensor([400])), velocity, atol=1e-5)
+    assert torch.allclose(objective.target(latents, noise, torch.tensor([400])), velocity, atol=1e-5)
     objective.scheduler.register_to_config(prediction_type="epsilon")
-    assert torch.equal(objective.goal(latents, noise, torch.tensor([400])), noise)
+    assert torch.equal(objective.target(latents, noise, torch.tensor([400])), noise)
 
 
 def test_drop_probabilities_are_checked() -> None:
@@ -131,20 +131,20 @@ def test_clip_as_source_encoder_is_trained_and_saved(
 def test_fine_tuning_goes_on_at_another_size(train_tiny: TrainTiny, trained_parts: list[str], tmp_path: Path) -> None:
     train_tiny("diffusion", tmp_path / "first", *trained_parts, "steps=1", "ema=0")
     first = FPDMPipeline.from_pretrained(tmp_path / "first" / "model")
-    overrides = ["data.roots=[x]", f"fine_tune={tmp_path / 'first' / 'model'}", "picture_size=40x48"]
+    overrides = ["data.roots=[x]", f"fine_tune={tmp_path / 'first' / 'model'}", "image_size=40x48"]
     settings = load_settings("diffusion", CONFIGS / "diffusion.yaml", [*trained_parts, *overrides])
     objective = DiffusionObjective(settings)
     assert objective.size == (48, 40)
     for ours, theirs in zip(objective.unet.parameters(), first.unet.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     train_tiny("diffusion", tmp_path / "second", *trained_parts, *overrides[1:], "steps=1")
-    assert tuple(FPDMPipeline.from_pretrained(tmp_path / "second" / "model").config.picture_size) == (48, 40)
+    assert tuple(FPDMPipeline.from_pretrained(tmp_path / "second" / "model").config.image_size) == (48, 40)
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("picture_size=512", "picture_size is '512'; it must be WIDTHxHEIGHT"),
+        ("image_size=512", "image_size is '512'; it must be WIDTHxHEIGHT"),
         ("embedding=pose", "embedding is 'pose'; choose one of fusion, source, none"),
         ("source_encoder=dino", "source_encoder is 'dino'; choose one of dinov2, clip"),
     ],

@@ -48,13 +48,13 @@ def test_a_student_comes_nearer_to_its_teachers_result_than_the_teacher_in_as_fe
     objective = objective_of(teacher)
     batch = batch_of(small_corpus, objective, 16)
     noise = batch["noise"].view(-1, *objective.latent_shape)
-    _, goal = objective.goals(batch, noise)["imitation"]
+    _, target = objective.targets(batch, noise)["imitation"]
 
     def error(folder: Path, **options: float) -> float:
         pipeline = FPDMPipeline.from_pretrained(folder)
         source, given = pipeline.encode_source(batch["source"]), pipeline.sampling_options(**options)
         latents = pipeline.generate_latents(source, PoseInputs(batch["pose"]), noise, size=objective.size, **given)
-        return (latents - goal).square().mean().item()
+        return (latents - target).square().mean().item()
 
     guidance = {"guidance_source": 2.0, "guidance_fusion": 2.0}
     assert error(teacher, steps=4, **guidance) == pytest.approx(0, abs=1e-6)
@@ -83,7 +83,7 @@ def test_the_student_is_trained_as_it_is_used(
 
 
 def test_gradients_reach_the_student_and_stay_away_from_the_teacher(teacher: Path, small_corpus: Path) -> None:
-    objective = objective_of(teacher, "target=0.5", "pictures=1", "ssim=0.5")
+    objective = objective_of(teacher, "target=0.5", "images=1", "ssim=0.5")
     objective.freeze()
     objective.train()
     values = objective(batch_of(small_corpus, objective, 2))
@@ -99,7 +99,7 @@ def test_a_teacher_keeps_its_own_start(teacher: Path, small_corpus: Path, tmp_pa
     again = objective_of(tmp_path / "student", "start=noise")
     batch = batch_of(small_corpus, again, 2)
     first, other = (
-        again.goals(batch, torch.randn(2, *again.latent_shape, generator=torch.Generator().manual_seed(seed)))
+        again.targets(batch, torch.randn(2, *again.latent_shape, generator=torch.Generator().manual_seed(seed)))
         for seed in (0, 1)
     )
     assert torch.equal(first["imitation"][1], other["imitation"][1])  # of the source, not of the noise
@@ -110,7 +110,7 @@ TRANSPORT = (
     "student_steps=1",
     "imitation=0",
     "target=0.2",
-    "pictures=1",
+    "images=1",
     "ssim=0.3",
     "generated=0.7",
 )

@@ -16,7 +16,7 @@ from signgen.rendering.generator import render
 from signgen.rendering.render_to_file import load_pipeline
 from signgen.sampling.denoiser import denoise
 from signgen.sampling.guidance import guidance_branches
-from signgen.systems.pcdm.canvas import canvas_drawings, canvas_latents, decode_target, known_part
+from signgen.systems.pcdm.canvas import canvas_latents, canvas_pose_maps, decode_target, known_part
 from signgen.systems.pcdm.pipeline import PCDMPipeline, Stages
 from tests.conftest import calls_of
 
@@ -43,11 +43,11 @@ def test_branches_and_caches_equal_the_published_guidance(tiny_pcdm: PCDMPipelin
     target, inpaint, generator = poses(3, 2), tiny_pcdm.inpaint, torch.Generator().manual_seed(0)
     source = tiny_pcdm.encode_source(frames(1), poses(1, 8))
     embedding = torch.randn(3, tiny_pcdm.prior.config.embedding_dim, generator=generator)
-    drawings = torch.from_numpy(target.drawings)
+    pose_maps = torch.from_numpy(target.pose_maps)
     latents = torch.randn(3, inpaint.latent_channels, 7, 12, generator=generator)
     timestep = torch.tensor(700)
     with torch.no_grad():
-        conditions = tiny_pcdm.inpaint_conditions(source, drawings, embedding)
+        conditions = tiny_pcdm.inpaint_conditions(source, pose_maps, embedding)
         guided = denoise(inpaint, conditions, guidance_branches(guidance, guidance), latents, timestep)
 
         repeated = torch.from_numpy(np.repeat(frames(1), 3, axis=0))
@@ -55,8 +55,8 @@ def test_branches_and_caches_equal_the_published_guidance(tiny_pcdm: PCDMPipelin
             tiny_pcdm.source_encoder, resize(repeated, tiny_pcdm.config.source_size), CLIP_STATISTICS
         )
         tokens = torch.cat([inpaint.source_tokens(hidden), embedding[:, None]], dim=1)
-        own = torch.from_numpy(np.repeat(poses(1, 8).drawings, 3, axis=0))
-        features = inpaint.pose_features(canvas_drawings(own, drawings, 8))
+        own = torch.from_numpy(np.repeat(poses(1, 8).pose_maps, 3, axis=0))
+        features = inpaint.pose_features(canvas_pose_maps(own, pose_maps, 8))
         given = torch.cat([latents, known_part(tiny_pcdm.vae, to_images(repeated))], dim=1)
         null, full = (
             inpaint(given, timestep, inpaint.source_context(scale * tokens), features, scale * embedding)
@@ -67,26 +67,26 @@ def test_branches_and_caches_equal_the_published_guidance(tiny_pcdm: PCDMPipelin
 
 @pytest.mark.parametrize("solver", ["ddim", "ddpm", "dpm++", "unipc"])
 def test_the_batch_size_changes_nothing(tiny_pcdm: PCDMPipeline, solver: str) -> None:
-    picture = Image.fromarray(frames(1)[0])
+    image = Image.fromarray(frames(1)[0])
     runs = [
-        tiny_pcdm(picture, poses(1, 8), poses(5, 2), solver=solver, batch_size=size, num_inference_steps=2, seed=4)
+        tiny_pcdm(image, poses(1, 8), poses(5, 2), solver=solver, batch_size=size, num_inference_steps=2, seed=4)
         for size in (1, 2, 5)
     ]
     assert runs[0].frames.shape == (5, *SIZE, 3)
     for other in runs[1:]:
         assert np.abs(runs[0].embedding - other.embedding).max() < 1e-4
         assert np.abs(runs[0].coarse - other.coarse).max() < 1e-4
-        # A level of the coarse picture, which is rounded between the stages, may fall either way.
+        # A level of the coarse image, which is rounded between the stages, may fall either way.
         assert np.abs(runs[0].frames - other.frames).max() < 0.02
 
 
 def test_saving_memory_changes_nothing(tiny_pcdm: PCDMPipeline) -> None:
-    picture = Image.fromarray(frames(1)[0])
+    image = Image.fromarray(frames(1)[0])
     options = {"guidance_scale": 2.0, "num_inference_steps": 2}
-    plain = tiny_pcdm(picture, poses(1, 8), poses(3, 2), **options).coarse
+    plain = tiny_pcdm(image, poses(1, 8), poses(3, 2), **options).coarse
     tiny_pcdm.save_memory()
     try:
-        saving = tiny_pcdm(picture, poses(1, 8), poses(3, 2), **options).coarse
+        saving = tiny_pcdm(image, poses(1, 8), poses(3, 2), **options).coarse
     finally:
         tiny_pcdm.save_memory(False)
     assert np.abs(plain - saving).max() < 1e-4
@@ -136,21 +136,21 @@ def test_every_stages_output_can_be_kept(tiny_pcdm: PCDMPipeline) -> None:
     assert (kept[0].coarse - kept[0].refined).abs().max() > 1e-3
 
 
-def test_without_its_third_stage_the_coarse_pictures_are_the_result(tiny_pcdm: PCDMPipeline) -> None:
-    settings = {name: tiny_pcdm.config[name] for name in ("picture_size", "source_size", "sampling")}
+def test_without_its_third_stage_the_coarse_images_are_the_result(tiny_pcdm: PCDMPipeline) -> None:
+    settings = {name: tiny_pcdm.config[name] for name in ("image_size", "source_size", "sampling")}
     stage_2 = PCDMPipeline(**tiny_pcdm.components | {"refine": None}, **settings)
-    picture = Image.fromarray(frames(1)[0])
-    output, whole = (pipeline(picture, poses(1, 8), poses(2, 2)) for pipeline in (stage_2, tiny_pcdm))
+    image = Image.fromarray(frames(1)[0])
+    output, whole = (pipeline(image, poses(1, 8), poses(2, 2)) for pipeline in (stage_2, tiny_pcdm))
     assert np.array_equal(output.frames, output.coarse)
     assert np.abs(output.coarse - whole.coarse).max() < 1e-5
 
 
 def test_a_saved_pipeline_renders_the_same_and_says_what_it_lacks(tiny_pcdm: PCDMPipeline, tmp_path: Path) -> None:
-    picture = Image.fromarray(frames(1)[0])
+    image = Image.fromarray(frames(1)[0])
     tiny_pcdm.save_pretrained(tmp_path / "whole")
     again = load_pipeline(tmp_path / "whole", "cpu", torch.float32)
     assert isinstance(again, PCDMPipeline)
-    inputs = (picture, poses(1, 8), poses(2, 2))
+    inputs = (image, poses(1, 8), poses(2, 2))
     assert np.array_equal(tiny_pcdm(*inputs).frames, again(*inputs).frames)
 
     left_out = {"vae": None, "image_encoder": None, "source_encoder": None}
@@ -162,7 +162,7 @@ def test_a_saved_pipeline_renders_the_same_and_says_what_it_lacks(tiny_pcdm: PCD
         denoisers(*inputs)
 
 
-def test_the_canvas_is_two_pictures_side_by_side(tiny_pcdm: PCDMPipeline) -> None:
+def test_the_canvas_is_two_images_side_by_side(tiny_pcdm: PCDMPipeline) -> None:
     sources, targets = (to_images(torch.from_numpy(frames(2, seed))) for seed in (1, 2))
     with torch.no_grad():
         latents, known = canvas_latents(tiny_pcdm.vae, sources, targets), known_part(tiny_pcdm.vae, sources)

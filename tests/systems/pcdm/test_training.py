@@ -123,7 +123,7 @@ def test_null_conditions_in_training_are_those_of_sampling(stages: dict[str, lis
     assert torch.allclose(trained, null, atol=1e-6)
 
 
-def test_coarse_pictures_are_made_once_and_go_on(
+def test_coarse_images_are_made_once_and_go_on(
     stages: dict[str, list[str]],
     small_corpus: Path,
     made: Path,
