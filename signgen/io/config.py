@@ -195,11 +195,11 @@ def _nearest(cls: type, key: str) -> str:
 
     key = key[:100]  # comparing takes the square of that
 
-    def likeness(known: str) -> float:
+    def similarity(known: str) -> float:
         parts = (key.rsplit(".", 1)[-1], known.rsplit(".", 1)[-1])
         return max(SequenceMatcher(None, key, known).ratio(), SequenceMatcher(None, *parts).ratio())
 
-    return max(known_keys(cls), key=likeness)
+    return max(known_keys(cls), key=similarity)
 
 
 def _describe(error: Exception) -> str:

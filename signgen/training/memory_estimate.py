@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from unittest.mock import patch
 
 import torch
 import torch.nn.functional as F
@@ -170,8 +169,15 @@ def lean_kernels(precision: str) -> Iterator[None]:
         rows = (tensor.to(dtype) for tensor in (query, key, value))
         return torch.ops.aten._scaled_dot_product_flash_attention(*rows, scale=scale)[0]
 
-    with patch.multiple(F, scaled_dot_product_attention=attention, **functions):
+    exchanged = functions | {"scaled_dot_product_attention": attention}
+    originals = {name: getattr(F, name) for name in exchanged}
+    try:
+        for name, function in exchanged.items():
+            setattr(F, name, function)
         yield
+    finally:
+        for name, function in originals.items():
+            setattr(F, name, function)
 
 
 def _in_dtype(function: Callable[..., Tensor], dtype: torch.dtype) -> Callable[..., Tensor]:

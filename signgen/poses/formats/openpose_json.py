@@ -1,4 +1,4 @@
-"""OpenPose's JSON, one file a frame, and what DWPose and ControlNet write in its likeness."""
+"""OpenPose's JSON, one file a frame, and similar files of DWPose and ControlNet."""
 
 from collections.abc import Sequence
 from typing import Any

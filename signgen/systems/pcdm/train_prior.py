@@ -110,8 +110,8 @@ class PriorObjective(DenoisingObjective):
         noisy = self.scheduler.add_noise(data, noise, timesteps)
         prediction = self.prior(noisy, timesteps, keep_rows(sources, keep_source), tokens).float()
         values = self.denoising_loss(prediction, self.target(data, noise, timesteps))
-        likeness = F.cosine_similarity(self.prior.restored(prediction.detach()), targets).mean()
-        return values | {"likeness": likeness}
+        similarity = F.cosine_similarity(self.prior.restored(prediction.detach()), targets).mean()
+        return values | {"cosine_similarity": similarity}
 
     @torch.no_grad()
     def sample(self, batch: Batch) -> np.ndarray | None:
