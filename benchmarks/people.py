@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from adaptation import sheet
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -28,7 +29,6 @@ from signgen.evaluation.benchmark import score_row
 from signgen.io.model_location import model_folder
 from signgen.io.provenance import model_hash
 from signgen.metrics.lpips import lpips, lpips_network
-from signgen.poses import draw_pose
 from signgen.poses.driving import driving_poses
 from signgen.rendering.adaptation import write_clip
 from signgen.rendering.render_to_file import load_pipeline
@@ -36,7 +36,6 @@ from signgen.runtime.progress import track
 from signgen.video import open_video
 
 METRICS = ("ssim", "hand-ssim", "psnr")
-SHOWN = 6  # moments in a sheet
 
 
 def face_lpips(row: Path, corpus: Corpus) -> float:
@@ -64,20 +63,6 @@ def clip_corpus(clip: Path, poses: Path, folder: Path) -> Corpus:
         found, _ = driving_poses(poses, frames[0], track)
         write_clip(frames, found.scaled_to((frames.shape[2], frames.shape[1])), folder)
     return open_corpus(folder)
-
-
-def sheet(corpus: Corpus, rows: Path, names: list[str]) -> Image.Image:
-    """Columns: moments. Rows: the pose, the recording, then every row in its order."""
-    (driven,) = first_frame_protocol(corpus)
-    width, height = driven.reference.size
-    columns = []
-    for index in np.linspace(1, len(driven.poses) - 1, SHOWN).round().astype(int):
-        column = [draw_pose(driven.poses.keypoints[index], height, width), driven.reference[int(index)]]
-        for name in names:
-            with open_video(rows / name / "clip") as made:
-                column.append(made[int(index)])
-        columns.append(np.concatenate(column))
-    return Image.fromarray(np.concatenate(columns, axis=1))
 
 
 def metrics() -> tuple[str, ...]:
