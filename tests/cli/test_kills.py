@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from signgen.cli import main
 from signgen.evaluation.benchmark_settings import BenchmarkSettings
@@ -100,6 +101,7 @@ def started(command: list[str], seconds: float | None = None) -> int:
     if not child:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
+        torch.set_num_threads(1)  # the parent's threads did not come along, and its pool would be waited for
         os._exit(main(command))
     end = None if seconds is None else time.monotonic() + seconds
     while True:
