@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,17 @@ def weights(model: Path) -> dict[str, dict[str, torch.Tensor]]:
     return {str(path.relative_to(model)): load_file(path) for path in sorted(model.rglob("*.safetensors"))}
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As the processes of `torchrun` compute: more threads add up in another order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("kind", ["autoencoder", "fusion", "diffusion", "distill"])
 def test_two_processes_are_the_same_training_as_one(
     kind: str,
