@@ -20,12 +20,15 @@ class FirstFrame:
     """What is known of source frames, once per video.
 
     image, behind: (B, 3, H, W) in [-1, 1], the frame and its background without arms and head. covered: (B, 2, h, w),
-    where these are. keypoints: (B, 133, 3), the source's pose in pixels of it. pose_map: (B, 3, H, W) in [0, 1].
+    where these are. skin: (B, 3, 1, 1), the face's colour, and face: (B, 1, 1, 1), 1 where there is one, else 0.
+    keypoints: (B, 133, 3), the source's pose in pixels of it. pose_map: (B, 3, H, W) in [0, 1].
     """
 
     image: Tensor
     behind: Tensor
     covered: Tensor
+    skin: Tensor
+    face: Tensor
     keypoints: Tensor
     pose_map: Tensor
 
@@ -34,7 +37,7 @@ class FirstFrame:
         """images (B, 3, H, W), their keypoints (B, 133, 3) and pose maps (B, 3, H, W)."""
         size = (image.shape[-2], image.shape[-1])
         covered = cover(keypoints, size)
-        return cls(image, background(image, covered), covered, keypoints, pose_map)
+        return cls(image, background(image, covered), covered, *skin(image, keypoints), keypoints, pose_map)
 
     def moved_to(self, keypoints: Tensor) -> "MovedFrame":
         """The frame transported to target keypoints (B, 133, 3)."""
@@ -42,8 +45,8 @@ class FirstFrame:
         moved = transport(self.keypoints, keypoints, size, self.covered)
         parts = layers(self.image, self.behind, moved, size)
         # A hand that the source does not show has the colour of the face.
-        colour, found = skin(self.image, self.keypoints)
-        return MovedFrame(moved, parts, torch.lerp(composed(parts, moved), colour, found * enlarged(moved.bare, size)))
+        bare = self.face * enlarged(moved.bare, size)
+        return MovedFrame(moved, parts, torch.lerp(composed(parts, moved), self.skin, bare))
 
 
 @dataclass
