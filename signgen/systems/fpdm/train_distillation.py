@@ -248,10 +248,9 @@ class DistillationObjective(Objective):
     @torch.no_grad()
     def moved(self, batch: Batch) -> MovedFrame:
         """The source transported to the target's pose."""
-        maps = to_pose_maps(batch["source_pose"])
-        first = FirstFrame.of(to_images(batch["source"]), batch["source_keypoints"], maps)
-        with torch.autocast(first.image.device.type, enabled=False):
-            return first.moved_to(batch["keypoints"])
+        image, maps = to_images(batch["source"]), to_pose_maps(batch["source_pose"])
+        with torch.autocast(image.device.type, enabled=False):  # in bfloat16, coordinates are whole pixels off
+            return FirstFrame.of(image, batch["source_keypoints"], maps).moved_to(batch["keypoints"])
 
     def drafts(self, batch: Batch, noise: Tensor, moved: MovedFrame | None = None) -> list[Tensor]:
         """What the student takes the clean latents (B, C, h, w) to be, step by step; the last is its result."""

@@ -153,6 +153,19 @@ def test_a_teacher_that_does_not_move_the_source_is_fitted_anew(
     assert made.unet.config.residual
 
 
+def test_transport_is_exact_under_autocast(
+    tiny_from_transport: FPDMPipeline, small_corpus: Path, tmp_path: Path
+) -> None:
+    tiny_from_transport.save_pretrained(tmp_path / "teacher")
+    objective = objective_of(tmp_path / "teacher", *TRANSPORT)
+    batch = batch_of(small_corpus, objective, 2)
+    plain = objective.moved(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = objective.moved(batch)
+    assert torch.equal(plain.image, halved.image)
+    assert torch.equal(plain.transport.hidden, halved.transport.hidden)
+
+
 def test_gradients_reach_denoiser_and_composition(
     tiny_from_transport: FPDMPipeline, small_corpus: Path, tmp_path: Path
 ) -> None:
